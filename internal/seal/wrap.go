@@ -1,0 +1,178 @@
+package seal
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/coffer-dev/coffer/internal/fault"
+)
+
+// KEK is a key-encryption key. It protects the keyring wherever that is stored, and
+// is kept elsewhere. Implementations may be called concurrently.
+type KEK interface {
+	// ID names the key; it is no secret and at most 64 KiB. It changes when the key does.
+	ID() string
+	// Wrap encrypts a plaintext of 32 bytes.
+	Wrap(ctx context.Context, plaintext []byte) ([]byte, error)
+	// Unwrap decrypts what Wrap gave. What another key wrapped, or nobody, is an error.
+	Unwrap(ctx context.Context, wrapped []byte) ([]byte, error)
+}
+
+// The wrapped form is header, then the keyring sealed under a one-time key. The header
+// is wrapMarker, the KEK's id and the one-time key as the KEK wrapped it, each behind
+// its length (4 bytes, big endian), and is authenticated with the keyring. The KEK
+// never sees the keyring itself: key services take little more than one key at a time.
+const wrapMarker = "coffer-keyring:v1:"
+
+// A key within the keyring: id (4 bytes), creation (Unix seconds, 8), seals (8), secret.
+const entrySize = 4 + 8 + 8 + keySize
+
+// Wrap gives the keyring with its usage in a form that only kek opens; the id of kek
+// stands in it in clear. Errors of kek are passed on.
+func (k *Keyring) Wrap(ctx context.Context, kek KEK) ([]byte, error) {
+	if k.active() == nil {
+		return nil, errSealed()
+	}
+	once := make([]byte, keySize)
+	defer clear(once)
+	_, _ = rand.Read(once) // never fails: it ends the process instead
+	wrappedOnce, err := kek.Wrap(ctx, once)
+	if err != nil {
+		return nil, fmt.Errorf("wrapping the keyring: %w", err)
+	}
+	aead, err := newAEAD(once)
+	if err != nil {
+		return nil, fmt.Errorf("wrapping the keyring: %w", err)
+	}
+	plain := k.encode()
+	defer clear(plain)
+	// The id is asked for only now: a key service may have moved on to its next key,
+	// and says so in the answer to Wrap.
+	header := appendField([]byte(wrapMarker), []byte(kek.ID()))
+	header = appendField(header, wrappedOnce)
+	return append(header, aead.Seal(nil, nil, plain, header)...), nil
+}
+
+// Unwrap opens a wrapped keyring with the first of keks that fits, trying those of
+// the recorded id first, and gives that recorded id: if it is not the id of the KEK
+// in use, the keyring is to be wrapped anew. When none fits, none is given, or wrapped
+// is not of the wrapped form, the answer is fault.Unavailable with detail "sealed".
+func Unwrap(ctx context.Context, wrapped []byte, keks ...KEK) (*Keyring, string, error) {
+	w, ok := parseWrapped(wrapped)
+	if !ok {
+		return nil, "", stillSealed(errors.New("not a wrapped keyring"))
+	}
+	if len(keks) == 0 {
+		return nil, "", stillSealed(errors.New("no key-encryption key is given"))
+	}
+	var reasons []error
+	for _, match := range []bool{true, false} {
+		for _, kek := range keks {
+			if (kek.ID() == w.kekID) != match {
+				continue
+			}
+			k, err := w.open(ctx, kek)
+			if err == nil {
+				return k, w.kekID, nil
+			}
+			reasons = append(reasons, fmt.Errorf("key-encryption key %q: %w", kek.ID(), err))
+		}
+	}
+	return nil, "", stillSealed(errors.Join(reasons...))
+}
+
+func stillSealed(cause error) error { return fault.Wrap(fault.Unavailable, cause, "sealed") }
+
+type wrappedKeyring struct {
+	kekID  string
+	once   []byte // the one-time key, wrapped
+	header []byte
+	body   []byte
+}
+
+func parseWrapped(b []byte) (w wrappedKeyring, ok bool) {
+	if len(b) < len(wrapMarker) || string(b[:len(wrapMarker)]) != wrapMarker {
+		return w, false
+	}
+	id, rest, ok := cutField(b[len(wrapMarker):])
+	if !ok {
+		return w, false
+	}
+	once, body, ok := cutField(rest)
+	return wrappedKeyring{string(id), once, b[:len(b)-len(body)], body}, ok
+}
+
+func (w wrappedKeyring) open(ctx context.Context, kek KEK) (*Keyring, error) {
+	once, err := kek.Unwrap(ctx, w.once)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(once)
+	aead, err := newAEAD(once)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := aead.Open(nil, nil, w.body, w.header)
+	if err != nil {
+		return nil, errors.New("keyring does not authenticate")
+	}
+	defer clear(plain)
+	return decode(plain)
+}
+
+func (k *Keyring) encode() []byte {
+	b := make([]byte, 0, len(k.keys)*entrySize)
+	for _, key := range k.keys {
+		b = binary.BigEndian.AppendUint32(b, key.id)
+		b = binary.BigEndian.AppendUint64(b, uint64(key.created.Unix()))
+		b = binary.BigEndian.AppendUint64(b, key.seals())
+		b = append(b, key.secret[:]...)
+	}
+	return b
+}
+
+// decode refuses what encode never gives: no key at all, an id of 0, ids that do not
+// ascend (the last key is the active one).
+func decode(b []byte) (*Keyring, error) {
+	if len(b) == 0 || len(b)%entrySize != 0 {
+		return nil, errors.New("keyring has a broken length")
+	}
+	k := &Keyring{}
+	for entry := range slices.Chunk(b, entrySize) {
+		id := binary.BigEndian.Uint32(entry)
+		if id <= k.Active() {
+			return nil, errors.New("keyring is out of order")
+		}
+		created := time.Unix(int64(binary.BigEndian.Uint64(entry[4:])), 0)
+		key, err := newKey(id, entry[20:], created)
+		if err != nil {
+			return nil, err
+		}
+		key.saved.Store(binary.BigEndian.Uint64(entry[12:]))
+		k.keys = append(k.keys, key)
+	}
+	return k, nil
+}
+
+func appendField(b, field []byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(field)))
+	return append(b, field...)
+}
+
+func cutField(b []byte) (field, rest []byte, ok bool) {
+	if len(b) < lengthSize {
+		return nil, nil, false
+	}
+	n := uint64(binary.BigEndian.Uint32(b))
+	b = b[lengthSize:]
+	if n > uint64(min(len(b), math.MaxInt32)) {
+		return nil, nil, false
+	}
+	return b[:n], b[n:], true
+}
