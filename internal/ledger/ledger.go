@@ -1,0 +1,135 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/coffer-dev/coffer/internal/ledger/etcdnode"
+	"github.com/coffer-dev/coffer/internal/seal"
+)
+
+// Config is what a ledger needs. Zero durations and counts take the defaults.
+type Config struct {
+	Node *etcdnode.Node // the etcd; the ledger does not close it
+	// KEKs gives the key encryption keys, the active one first; it is asked again
+	// until one opens the keyring, so a key that appears later unseals.
+	KEKs func(context.Context) ([]seal.KEK, error)
+	Log  *slog.Logger
+	Now  func() time.Time
+	// EventsKept and EventAge bound each tenant's event log, whichever ends first.
+	EventsKept int           // default 1,000,000
+	EventAge   time.Duration // default 7 days
+	// EpochEvents is how many events of this process move the epoch on.
+	EpochEvents int // default 4096
+	// CommitTimeout bounds one commit; after it the outcome is looked up.
+	CommitTimeout time.Duration // default 5 s
+	// CompactEvery is the pace of compaction: what was destroyed is out of every
+	// revision within two of them.
+	CompactEvery time.Duration // default 20 s
+	// DiskFree gives the free bytes where the database lies; nil does not watch it.
+	DiskFree func() (int64, error)
+	// MinFree refuses writes while less than so many bytes are free.
+	MinFree int64 // default 64 MiB
+}
+
+// Ledger keeps sealed records on etcd. All methods may be called concurrently.
+type Ledger struct {
+	c    Config
+	etcd *clientv3.Client
+
+	state   atomic.Pointer[state] // nil while sealed
+	reload  sync.Mutex            // one reload of state at a time
+	emitted atomic.Int64          // events of this process in the current epoch
+	bump    chan struct{}         // the epoch holds enough events
+	noRoom  atomic.Bool           // the disk is nearly full
+	unsaved uint64                // seals not yet in the stored keyring; of keepHouse alone
+	clean   *seal.Keyring         // no record is stale under this ring; of keepHouse alone
+	stats   stats
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+// state is what every commit depends on; it is replaced whole.
+type state struct {
+	epoch    int64
+	epochRev int64 // modification revision of the epoch record
+	ring     *seal.Keyring
+	ringRev  int64
+	kek      string // id of the key that wraps the ring
+}
+
+// Open starts a ledger on a node. It returns even while no key opens the keyring
+// or etcd has no quorum: every operation then answers Unavailable, and the ledger
+// goes on trying until it can serve. Ready tells.
+func Open(ctx context.Context, c Config) *Ledger {
+	c = c.withDefaults()
+	l := &Ledger{c: c, etcd: c.Node.Client, bump: make(chan struct{}, 1)}
+	if err := l.unseal(ctx); err != nil {
+		c.Log.Warn("the store is sealed", "error", err)
+	}
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	l.stop = stop
+	l.done.Go(func() { l.keepUnsealed(run) })
+	l.done.Go(func() { l.keepHouse(run) })
+	return l
+}
+
+func (c Config) withDefaults() Config {
+	def(&c.EventsKept, 1_000_000)
+	def(&c.EventAge, 7*24*time.Hour)
+	def(&c.EpochEvents, 4096)
+	def(&c.CommitTimeout, 5*time.Second)
+	def(&c.CompactEvery, 20*time.Second)
+	def(&c.MinFree, 64<<20)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func def[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+// Close stops the ledger's own work. It does not close etcd.
+func (l *Ledger) Close() {
+	l.stop()
+	l.done.Wait()
+}
+
+// Ready says why the ledger cannot serve, or nil. It reads the store.
+func (l *Ledger) Ready(ctx context.Context) error {
+	if _, err := l.current(); err != nil {
+		return err
+	}
+	_, err := l.etcd.Get(ctx, Key{Tenant: System, Kind: kindEpoch}.text())
+	return classify(err)
+}
+
+// Now is the ledger's clock.
+func (l *Ledger) Now() time.Time { return l.c.Now() }
+
+// NewID makes a random identifier of 32 hex digits.
+func NewID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails, by its contract
+	const hex = "0123456789abcdef"
+	out := make([]byte, 0, 32)
+	for _, c := range b {
+		out = append(out, hex[c>>4], hex[c&15])
+	}
+	return string(out)
+}

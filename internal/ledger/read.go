@@ -1,0 +1,169 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/seal"
+)
+
+// Record is one record as read.
+type Record struct {
+	Key      Key
+	Value    []byte // opened; nil when only keys were asked for
+	Revision int64  // of the record's last change; equal within one transaction
+	Created  int64  // revision of the transaction that created it
+	Stale    bool   // sealed under a data key that is no longer active
+}
+
+// Reader reads records: a Ledger linearizably, a Tx from its snapshot.
+type Reader interface {
+	// Get reads one record; ok is false when there is none.
+	Get(ctx context.Context, k Key) (r Record, ok bool, err error)
+	// Range reads the records of a span in key order, at most limit of them (0: all).
+	Range(ctx context.Context, s Span, limit int) ([]Record, error)
+	// Names is Range without values.
+	Names(ctx context.Context, s Span, limit int) ([]Record, error)
+}
+
+// readTimeout bounds one read of etcd.
+const readTimeout = 5 * time.Second
+
+// readOpts makes a read linearizable. On the one local member a serializable read
+// already is: it has applied whatever was acknowledged.
+func (l *Ledger) readOpts(opts ...clientv3.OpOption) []clientv3.OpOption {
+	if l.c.Node.Local {
+		opts = append(opts, clientv3.WithSerializable())
+	}
+	return opts
+}
+
+// Get reads one record linearizably.
+func (l *Ledger) Get(ctx context.Context, k Key) (Record, bool, error) {
+	r, ok, _, err := l.getAt(ctx, k, 0)
+	return r, ok, err
+}
+
+// getAt reads at a revision, 0 the newest, and tells the revision that it saw.
+func (l *Ledger) getAt(ctx context.Context, k Key, rev int64) (Record, bool, int64, error) {
+	if err := k.check(); err != nil {
+		return Record{}, false, 0, err
+	}
+	st, err := l.current()
+	if err != nil {
+		return Record{}, false, 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	res, err := l.etcd.Get(ctx, k.text(), l.readOpts(clientv3.WithRev(rev))...)
+	if err != nil {
+		return Record{}, false, 0, classifyRead(err)
+	}
+	if len(res.Kvs) == 0 {
+		return Record{}, false, res.Header.Revision, nil
+	}
+	r, err := l.open(ctx, st, res.Kvs[0])
+	return r, err == nil, res.Header.Revision, err
+}
+
+// Range reads a span linearizably; a long one is read in pages of one snapshot.
+func (l *Ledger) Range(ctx context.Context, s Span, limit int) ([]Record, error) {
+	rs, _, err := l.rangeAt(ctx, s, limit, 0, false)
+	return rs, err
+}
+
+// Names reads the keys of a span linearizably.
+func (l *Ledger) Names(ctx context.Context, s Span, limit int) ([]Record, error) {
+	rs, _, err := l.rangeAt(ctx, s, limit, 0, true)
+	return rs, err
+}
+
+// page is how many records one read of a span asks for.
+const page = 512
+
+func (l *Ledger) rangeAt(ctx context.Context, s Span, limit int, rev int64, keysOnly bool) ([]Record, int64, error) {
+	st, err := l.current()
+	if err != nil {
+		return nil, 0, err
+	}
+	var out []Record
+	for {
+		n := page
+		if limit > 0 {
+			n = min(n, limit-len(out))
+		}
+		opts := l.readOpts(clientv3.WithRange(s.to), clientv3.WithLimit(int64(n)), clientv3.WithRev(rev))
+		if keysOnly {
+			opts = append(opts, clientv3.WithKeysOnly())
+		}
+		c, cancel := context.WithTimeout(ctx, readTimeout)
+		res, err := l.etcd.Get(c, s.from, opts...)
+		cancel()
+		if err != nil {
+			return nil, 0, classifyRead(err)
+		}
+		if rev == 0 {
+			rev = res.Header.Revision
+		}
+		for _, kv := range res.Kvs {
+			r, err := l.openOrName(ctx, st, kv, keysOnly)
+			if err != nil {
+				return nil, 0, err
+			}
+			out = append(out, r)
+		}
+		if !res.More || (limit > 0 && len(out) >= limit) {
+			return out, rev, nil
+		}
+		s.from = string(res.Kvs[len(res.Kvs)-1].Key) + "\x00"
+	}
+}
+
+func (l *Ledger) openOrName(ctx context.Context, st *state, kv *mvccpb.KeyValue, keysOnly bool) (Record, error) {
+	if !keysOnly {
+		return l.open(ctx, st, kv)
+	}
+	k, err := parseKey(string(kv.Key))
+	return Record{Key: k, Revision: kv.ModRevision, Created: kv.CreateRevision}, err
+}
+
+// open unseals one record. A record under a key that this process has not seen yet
+// makes it read the keyring again, once.
+func (l *Ledger) open(ctx context.Context, st *state, kv *mvccpb.KeyValue) (Record, error) {
+	k, err := parseKey(string(kv.Key))
+	if err != nil {
+		return Record{}, err
+	}
+	value, stale, err := st.ring.Open(k.address(), kv.Value)
+	if unknown := (*seal.UnknownKeyError)(nil); errors.As(err, &unknown) {
+		if st, err = l.refresh(ctx, st); err != nil {
+			return Record{}, err
+		}
+		value, stale, err = st.ring.Open(k.address(), kv.Value)
+	}
+	if err != nil {
+		return Record{}, l.corrupt(k, err)
+	}
+	return Record{Key: k, Value: value, Revision: kv.ModRevision, Created: kv.CreateRevision, Stale: stale}, nil
+}
+
+// corrupt counts and reports a record that does not authenticate, by kind alone:
+// its path may name a secret.
+func (l *Ledger) corrupt(k Key, cause error) error {
+	l.stats.corrupt.Add(1)
+	l.c.Log.Error("a stored record fails authentication", "kind", string(k.Kind))
+	return fault.Wrap(fault.Corrupt, cause, "a stored record of kind %s fails authentication", k.Kind)
+}
+
+// Open records survive compaction; only reads of an old snapshot can fail of it.
+func classifyRead(err error) error {
+	if isCompacted(err) {
+		return errCompacted
+	}
+	return classify(err)
+}

@@ -1,0 +1,222 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/coffer-dev/coffer/internal/fault"
+)
+
+// maxAttempts bounds how often a transaction that loses races is run.
+const maxAttempts = 32
+
+// errCompacted says that the snapshot of a transaction is gone; it is run again.
+var errCompacted = fault.New(fault.Unavailable, "the snapshot is too old")
+
+func isCompacted(err error) bool { return errors.Is(err, rpctypes.ErrCompacted) }
+
+// Receipt tells of a commit. A transaction that changed nothing has the zero Receipt.
+type Receipt struct {
+	Revision int64 // of every record it changed; grows from commit to commit
+}
+
+// Sequence is the place of the transaction's i-th event of a tenant in its log.
+func (r Receipt) Sequence(i int) int64 { return sequence(r.Revision, i) }
+
+// Txn runs do and commits what it did, as one. do may run several times: it must
+// have no other effects than through its Tx. Its error ends the transaction without
+// effect and is returned as it is. A race that is lost again and again is a
+// Conflict. When the answer of the commit is lost, the outcome is looked up by the
+// mutation id; only if that is impossible too the result is a Timeout.
+func (l *Ledger) Txn(ctx context.Context, do func(*Tx) error) (Receipt, error) {
+	id := NewID()
+	for attempt := range maxAttempts {
+		st, err := l.current()
+		if err != nil {
+			return Receipt{}, err
+		}
+		tx := l.begin(id, st)
+		if err := do(tx); err != nil {
+			if errors.Is(err, errCompacted) && ctx.Err() == nil {
+				continue
+			}
+			return Receipt{}, err
+		}
+		if tx.empty() {
+			return Receipt{}, nil
+		}
+		rev, err := l.commit(ctx, tx)
+		switch {
+		case err == nil:
+			l.committed(tx)
+			return Receipt{Revision: rev}, nil
+		case !errors.Is(err, errLost):
+			return Receipt{}, err
+		}
+		l.stats.retries.Add(1)
+		if err := pause(ctx, attempt); err != nil {
+			return Receipt{}, fault.Wrap(fault.Timeout, err, "the request was abandoned")
+		}
+	}
+	l.stats.conflicts.Add(1)
+	return Receipt{}, fault.New(fault.Conflict, "too many concurrent changes")
+}
+
+// errLost says that a compare failed: somebody else was faster. Nothing changed.
+var errLost = errors.New("transaction lost a race")
+
+// commit sends the transaction once. The caller's going away does not cut it off:
+// that would only make its outcome unknown.
+func (l *Ledger) commit(ctx context.Context, tx *Tx) (int64, error) {
+	if l.noRoom.Load() && len(tx.puts) > 0 {
+		return 0, full(errors.New("too little free disk space"))
+	}
+	ops, err := tx.ops()
+	if err != nil {
+		return 0, err
+	}
+	c, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.c.CommitTimeout)
+	defer cancel()
+	epoch := Key{Tenant: System, Kind: kindEpoch}.text()
+	res, err := l.etcd.Txn(c).If(tx.compares()...).Then(ops...).Else(clientv3.OpGet(epoch, clientv3.WithKeysOnly())).Commit()
+	switch {
+	case err != nil && definite(err):
+		return 0, classify(err)
+	case err != nil:
+		return l.resolve(ctx, tx, err)
+	case !res.Succeeded:
+		kvs := res.Responses[0].GetResponseRange().Kvs
+		if len(kvs) == 0 || kvs[0].ModRevision != tx.st.epochRev {
+			if _, err := l.refresh(ctx, tx.st); err != nil {
+				return 0, err
+			}
+		}
+		return 0, errLost
+	}
+	return res.Header.Revision, nil
+}
+
+// compares guard everything that was read, and the epoch.
+func (t *Tx) compares() []clientv3.Cmp {
+	epoch := Key{Tenant: System, Kind: kindEpoch}.text()
+	cmps := []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(epoch), "=", t.st.epochRev)}
+	for text, rev := range t.reads {
+		cmps = append(cmps, clientv3.Compare(clientv3.ModRevision(text), "=", rev))
+	}
+	for _, s := range t.spans {
+		cmps = append(cmps, clientv3.Compare(clientv3.ModRevision(s.from), "<", t.rev+1).WithRange(s.to))
+	}
+	return cmps
+}
+
+// ops seals the writes. The last are the events, or the mutation record in their
+// place: what tells later that this commit happened.
+func (t *Tx) ops() ([]clientv3.Op, error) {
+	var ops []clientv3.Op
+	add := func(k Key, value []byte) error {
+		sealed, err := t.st.ring.Seal(k.address(), value)
+		if err != nil {
+			return fault.Wrap(fault.Internal, err, "seal record")
+		}
+		ops = append(ops, clientv3.OpPut(k.text(), string(sealed)))
+		return nil
+	}
+	for _, s := range t.gone {
+		ops = append(ops, clientv3.OpDelete(s.from, clientv3.WithRange(s.to)))
+	}
+	for _, k := range t.drops {
+		ops = append(ops, clientv3.OpDelete(k.text()))
+	}
+	for _, text := range t.order {
+		p := t.puts[text]
+		if err := add(p.key, p.value); err != nil {
+			return nil, err
+		}
+	}
+	for tenant, bodies := range t.told {
+		list, err := json.Marshal(bodies)
+		if err != nil {
+			return nil, fault.Wrap(fault.Internal, err, "encode events")
+		}
+		if err := add(t.logKey(tenant), list); err != nil {
+			return nil, err
+		}
+	}
+	if len(t.told) == 0 {
+		return ops, add(t.logKey(""), nil)
+	}
+	return ops, nil
+}
+
+// logKey is where the events of a tenant go; without a tenant, the mutation record.
+func (t *Tx) logKey(tenant string) Key {
+	path := versionText(t.st.epoch) + "/" + t.id
+	if tenant == "" {
+		return Key{Tenant: System, Kind: kindMutation, Path: path}
+	}
+	return Key{Tenant: tenant, Kind: kindEvent, Path: path}
+}
+
+// marker is the key whose existence proves the commit.
+func (t *Tx) marker() Key {
+	for tenant := range t.told {
+		return t.logKey(tenant)
+	}
+	return t.logKey("")
+}
+
+// resolve finds out what became of a commit whose answer was lost. Moving the epoch
+// on makes sure that it cannot happen later any more; then the marker tells.
+func (l *Ledger) resolve(ctx context.Context, tx *Tx, cause error) (int64, error) {
+	l.stats.ambiguous.Add(1)
+	c, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.c.CommitTimeout)
+	defer cancel()
+	if err := l.fence(c, tx.st); err != nil {
+		return 0, fault.Wrap(fault.Timeout, errors.Join(cause, err), "the outcome of the change is unknown")
+	}
+	res, err := l.etcd.Get(c, tx.marker().text(), clientv3.WithKeysOnly())
+	switch {
+	case err != nil:
+		return 0, fault.Wrap(fault.Timeout, errors.Join(cause, err), "the outcome of the change is unknown")
+	case len(res.Kvs) == 0:
+		return 0, unavailable(cause)
+	}
+	return res.Kvs[0].CreateRevision, nil
+}
+
+func (l *Ledger) committed(tx *Tx) {
+	l.stats.commits.Add(1)
+	n := 0
+	for _, bodies := range tx.told {
+		n += len(bodies)
+	}
+	if l.emitted.Add(int64(n)) < int64(l.c.EpochEvents) {
+		return
+	}
+	select {
+	case l.bump <- struct{}{}:
+	default:
+	}
+}
+
+// pause waits a little longer after each lost race, at random so that the losers
+// do not meet again.
+func pause(ctx context.Context, attempt int) error {
+	if attempt == 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(time.Duration(rand.Int64N(int64(min(attempt, 8)) * int64(time.Millisecond))))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
