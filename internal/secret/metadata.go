@@ -58,12 +58,13 @@ type MetaChange struct {
 	DeleteVersionAfter *time.Duration
 	MetaCASRequired    *bool
 	CAS                *int64 // the metadata version must be this; 0: no metadata exists
+	ID                 string // object id to take over from a moved key; empty keeps
 }
 
 // Empty says whether the change changes nothing.
 func (c MetaChange) Empty() bool {
 	return c.Replace == nil && len(c.Merge) == 0 && c.MaxVersions == nil && c.CASRequired == nil &&
-		c.DeleteVersionAfter == nil && c.MetaCASRequired == nil
+		c.DeleteVersionAfter == nil && c.MetaCASRequired == nil && c.ID == ""
 }
 
 // VersionError is a Deleted, Destroyed or CASMismatch fault with what is known.

@@ -44,6 +44,9 @@ func (m *Metadata) Change(mount MountSettings, c MetaChange, known bool, now tim
 		custom = nil
 	}
 	m.Custom = custom
+	if c.ID != "" {
+		m.ID = c.ID
+	}
 	set(&m.MaxVersions, c.MaxVersions)
 	set(&m.CASRequired, c.CASRequired)
 	set(&m.DeleteVersionAfter, c.DeleteVersionAfter)
