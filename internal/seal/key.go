@@ -18,7 +18,9 @@ const keySize = 32
 type dataKey struct {
 	id      uint32
 	created time.Time // UTC, whole seconds
-	secret  [keySize]byte
+	// secret is a pointer of its own because package fmt, which sees through unexported
+	// fields without asking for a Format method, follows one pointer but not two.
+	secret *[keySize]byte
 	// aead makes a fresh random nonce for each seal and puts it before the ciphertext:
 	// no caller can repeat one.
 	aead  cipher.AEAD
@@ -31,9 +33,8 @@ func newKey(id uint32, secret []byte, created time.Time) (*dataKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing data key %d: %w", id, err)
 	}
-	k := &dataKey{id: id, created: created.UTC().Truncate(time.Second), aead: aead}
-	copy(k.secret[:], secret)
-	return k, nil
+	own := [keySize]byte(secret)
+	return &dataKey{id: id, created: created.UTC().Truncate(time.Second), secret: &own, aead: aead}, nil
 }
 
 // generateKey takes the key from random, or from crypto/rand when random is nil.
