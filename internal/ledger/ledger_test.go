@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/coffer-dev/coffer/internal/event"
 	"github.com/coffer-dev/coffer/internal/fault"
 	"github.com/coffer-dev/coffer/internal/ledger"
 	"github.com/coffer-dev/coffer/internal/ledger/ledgertest"
@@ -83,7 +84,7 @@ func TestLogKeepsCommitOrderAcrossEpochs(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	var all []ledger.Entry
+	var all []event.Entry
 	after := int64(0)
 	for {
 		es, err := l.ReadLog(t.Context(), "a", after, 7)

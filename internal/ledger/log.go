@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/coffer-dev/coffer/internal/event"
 	"github.com/coffer-dev/coffer/internal/fault"
 )
 
@@ -20,24 +22,10 @@ const MaxEvents = 1000
 // within it. Strictly increasing in commit order, not contiguous.
 func sequence(rev int64, index int) int64 { return rev*MaxEvents + int64(index) }
 
-// Entry is one event as the log keeps it.
-type Entry struct {
-	Sequence int64
-	Body     []byte
-}
-
-// Entries is a stretch of a tenant's log.
-type Entries struct {
-	// Lost is the last sequence that retention took away behind the asked one; 0
-	// when nothing is missing.
-	Lost int64
-	List []Entry
-}
-
 // ReadLog reads the events behind a sequence in order, at least limit of them where
 // there are so many (a transaction is never cut) and none beyond what is committed.
-func (l *Ledger) ReadLog(ctx context.Context, tenant string, after int64, limit int) (Entries, error) {
-	var out Entries
+func (l *Ledger) ReadLog(ctx context.Context, tenant string, after int64, limit int) (event.Page, error) {
+	var out event.Page
 	trimmed, err := l.trimmed(ctx, tenant)
 	if err != nil {
 		return out, err
@@ -79,7 +67,7 @@ func (l *Ledger) epochsSince(ctx context.Context, rev int64) ([]string, error) {
 	return names, nil
 }
 
-func (l *Ledger) readEpoch(ctx context.Context, tenant, epoch string, after int64, out *Entries) error {
+func (l *Ledger) readEpoch(ctx context.Context, tenant, epoch string, after int64, out *event.Page) error {
 	st, err := l.current()
 	if err != nil {
 		return err
@@ -103,11 +91,11 @@ func (l *Ledger) readEpoch(ctx context.Context, tenant, epoch string, after int6
 		}
 		for i, b := range bodies {
 			if seq := sequence(r.Created, i); seq > after {
-				out.List = append(out.List, Entry{seq, b})
+				out.List = append(out.List, event.Entry{Sequence: seq, Body: b})
 			}
 		}
 	}
-	slices.SortFunc(out.List[first:], func(a, b Entry) int { return int(a.Sequence - b.Sequence) })
+	slices.SortFunc(out.List[first:], func(a, b event.Entry) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	return nil
 }
 

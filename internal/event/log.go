@@ -1,0 +1,106 @@
+package event
+
+import (
+	"context"
+	"time"
+)
+
+// Entry is one event as the log keeps it: opened, not decoded.
+type Entry struct {
+	Sequence int64
+	Body     []byte
+}
+
+// Page is a stretch of a tenant's log.
+type Page struct {
+	// Lost is the last sequence behind the asked one that retention took away; 0
+	// when nothing is missing.
+	Lost int64
+	List []Entry
+}
+
+// Log is where events are read; the ledger is one. All methods may be called
+// concurrently.
+type Log interface {
+	// ReadLog reads the events behind a sequence in commit order, at least limit of
+	// them where there are so many, and none that is not committed.
+	ReadLog(ctx context.Context, tenant string, after int64, limit int) (Page, error)
+	// End is the sequence behind which the next event will be.
+	End(ctx context.Context) (int64, error)
+	// Ring is a doorbell: it rings when there may be more, perhaps in vain, and is
+	// closed when ctx ends.
+	Ring(ctx context.Context, tenant string) <-chan struct{}
+}
+
+// Gap tells that events (From, To] are gone.
+type Gap struct {
+	From, To int64
+	Reason   string // "retention"
+}
+
+// Reader is told what a Follower finds, in order. An error ends the following.
+type Reader interface {
+	Event(Event) error
+	Gap(Gap) error
+}
+
+// Follower reads one tenant's log from a cursor on and waits for more.
+type Follower struct {
+	Log    Log
+	Tenant string
+	After  int64 // the cursor: the last sequence that was read
+}
+
+// readAhead is how many events one look at the log asks for; idle is after how long
+// it is looked at without a ring.
+const (
+	readAhead = 256
+	idle      = 10 * time.Second
+)
+
+// Follow delivers what comes behind the cursor until ctx ends or r fails, and moves
+// the cursor. The bell is taken before the first look, so nothing falls in between.
+func (f *Follower) Follow(ctx context.Context, r Reader) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	bell := f.Log.Ring(ctx, f.Tenant)
+	for {
+		more, err := f.read(ctx, r)
+		if err != nil {
+			return err
+		}
+		if more {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-bell:
+		case <-time.After(idle):
+		}
+	}
+}
+
+func (f *Follower) read(ctx context.Context, r Reader) (more bool, err error) {
+	page, err := f.Log.ReadLog(ctx, f.Tenant, f.After, readAhead)
+	if err != nil {
+		return false, err
+	}
+	if page.Lost > 0 {
+		if err := r.Gap(Gap{From: f.After, To: page.Lost, Reason: "retention"}); err != nil {
+			return false, err
+		}
+		f.After = page.Lost
+	}
+	for _, e := range page.List {
+		ev, err := Decode(e.Sequence, e.Body)
+		if err != nil {
+			return false, err
+		}
+		if err := r.Event(ev); err != nil {
+			return false, err
+		}
+		f.After = e.Sequence
+	}
+	return len(page.List) >= readAhead, nil
+}
