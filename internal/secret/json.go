@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"strconv"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/coffer-dev/coffer/internal/fault"
@@ -13,8 +16,8 @@ import (
 const MaxDepth = 64
 
 // CheckJSON reads data once and refuses what encoding/json would repair or
-// overlook: invalid UTF-8, duplicate members, nesting beyond maxDepth and trailing
-// data. Its errors never repeat the input.
+// overlook: invalid UTF-8, half surrogate pairs, duplicate members, nesting beyond
+// maxDepth and trailing data. Its errors never repeat the input.
 func CheckJSON(data []byte, maxDepth int) error {
 	if !utf8.Valid(data) {
 		return fault.New(fault.Invalid, "JSON is not valid UTF-8")
@@ -40,7 +43,43 @@ func CheckJSON(data []byte, maxDepth int) error {
 	if _, err := dec.Token(); err != io.EOF {
 		return fault.New(fault.Invalid, "JSON has trailing data")
 	}
+	if halfPair(data) {
+		return fault.New(fault.Invalid, "JSON has half a surrogate pair")
+	}
 	return nil
+}
+
+// halfPair looks for a \u escape of one surrogate without the other: a decoder
+// replaces it, so that the text changes on its way. The data is well-formed JSON,
+// in which a backslash begins an escape and stands nowhere else.
+func halfPair(data []byte) bool {
+	for {
+		i := bytes.IndexByte(data, '\\')
+		if i < 0 {
+			return false
+		}
+		r := escaped(data[i:])
+		switch {
+		case !utf16.IsSurrogate(r):
+			data = data[i+2:]
+		case utf16.DecodeRune(r, escaped(data[i+6:])) == unicode.ReplacementChar:
+			return true
+		default:
+			data = data[i+12:]
+		}
+	}
+}
+
+// escaped reads the \u escape that data begins with, or gives -1.
+func escaped(data []byte) rune {
+	if len(data) < 6 || data[0] != '\\' || data[1] != 'u' {
+		return -1
+	}
+	n, err := strconv.ParseUint(string(data[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(n)
 }
 
 // frame is one open object (members set) or array (members nil).

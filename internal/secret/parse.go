@@ -92,6 +92,9 @@ func split(raw string) (head, fragment, query string) {
 }
 
 func (g Grammar) scheme(text string) (provider, engine string, err error) {
+	if !every(text, isASCII) { // lower case of the Kelvin sign is an ASCII k
+		return unsupported()
+	}
 	provider, engine, hasEngine := strings.Cut(strings.ToLower(text), "+")
 	base, instance, hasInstance := strings.Cut(provider, "-")
 	switch base {
@@ -198,6 +201,8 @@ func refuse(code, format string, args ...any) (URI, error) {
 func isSegmentByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("._~-", c) >= 0
 }
+
+func isASCII(c byte) bool { return c < 0x80 }
 
 func isLowerName(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' }
 

@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -97,7 +98,7 @@ func (m *Metadata) Resolve(version int64, now time.Time) (VersionInfo, error) {
 
 func (m *Metadata) find(version int64) *VersionInfo {
 	i, ok := slices.BinarySearchFunc(m.Versions, version, func(v VersionInfo, n int64) int {
-		return int(v.Version - n)
+		return cmp.Compare(v.Version, n)
 	})
 	if !ok {
 		return nil

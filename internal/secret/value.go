@@ -16,7 +16,10 @@ const redacted = "[redacted]"
 // Value is the JSON of one version, numbers with the literal they came with.
 // However it is printed, logged or marshalled it shows as [redacted]; Reveal is
 // the only way out. The zero Value holds nothing. A Value is immutable.
-type Value struct{ raw []byte }
+//
+// The bytes stand behind a pointer because fmt calls no method of a Value in an
+// unexported field, nor for the verb %p: it then prints an address.
+type Value struct{ json *[]byte }
 
 // ParseValue takes one JSON object, as KV v2 stores it. It refuses other JSON,
 // duplicate members and nesting over MaxDepth (Invalid) and more than MaxValue
@@ -27,7 +30,7 @@ func ParseValue(data []byte) (Value, error) {
 		return Value{}, err
 	}
 	if !v.IsObject() {
-		return Value{}, fault.Coded(fault.Invalid, "OBJECT_REQUIRED", "value must be a JSON object")
+		return Value{}, objectRequired()
 	}
 	return v, nil
 }
@@ -44,24 +47,45 @@ func ParseAny(data []byte) (Value, error) {
 	if len(raw) > MaxValue {
 		return Value{}, tooLarge()
 	}
-	return Value{raw: raw}, nil
+	return Stored(raw), nil
 }
 
 // Stored wraps bytes that ParseValue accepted before they were stored.
-func Stored(raw []byte) Value { return Value{raw: raw} }
+func Stored(raw []byte) Value { return Value{json: &raw} }
+
+// Storable is what every back end asks of a value before it writes: Invalid unless
+// it is an object, TooLarge over MaxValue.
+func (v Value) Storable() error {
+	if !v.IsObject() {
+		return objectRequired()
+	}
+	if len(v.Reveal()) > MaxValue {
+		return tooLarge()
+	}
+	return nil
+}
+
+func objectRequired() error {
+	return fault.Coded(fault.Invalid, "OBJECT_REQUIRED", "value must be a JSON object")
+}
 
 func tooLarge() error {
 	return fault.Coded(fault.TooLarge, "VALUE_TOO_LARGE", "value is larger than %d bytes", MaxValue)
 }
 
 // Reveal gives the JSON bytes; the caller must not change them.
-func (v Value) Reveal() []byte { return v.raw }
+func (v Value) Reveal() []byte {
+	if v.json == nil {
+		return nil
+	}
+	return *v.json
+}
 
 // IsObject says whether the JSON is an object.
-func (v Value) IsObject() bool { return len(v.raw) > 0 && v.raw[0] == '{' }
+func (v Value) IsObject() bool { return !v.IsZero() && v.Reveal()[0] == '{' }
 
 // IsZero says whether there is no value at all.
-func (v Value) IsZero() bool { return len(v.raw) == 0 }
+func (v Value) IsZero() bool { return len(v.Reveal()) == 0 }
 
 // Field gives one member of an object.
 func (v Value) Field(name string) (Value, bool) {
@@ -70,7 +94,10 @@ func (v Value) Field(name string) (Value, bool) {
 		return Value{}, false
 	}
 	raw, ok := m[name]
-	return Value{raw: raw}, ok
+	if !ok {
+		return Value{}, false
+	}
+	return Stored(raw), true
 }
 
 // Names lists the members of an object, sorted bytewise.
@@ -87,13 +114,18 @@ func (v Value) Names() []string {
 	return names
 }
 
-// With gives a copy in which one member is set; a zero Value counts as {}.
+// With gives a copy in which one member is set; a zero receiver counts as {}. The
+// member must hold a value and leave the copy within MaxDepth (Invalid) and
+// MaxValue (TooLarge).
 func (v Value) With(name string, field Value) (Value, error) {
 	m, err := v.members()
 	if err != nil {
 		return Value{}, err
 	}
-	m[name] = field.raw
+	if err := CheckJSON(field.Reveal(), MaxDepth-1); err != nil {
+		return Value{}, err
+	}
+	m[name] = field.Reveal()
 	return fromMembers(m)
 }
 
@@ -108,14 +140,14 @@ func (v Value) Without(name string) (Value, error) {
 }
 
 // Equal compares the JSON bytes.
-func (v Value) Equal(o Value) bool { return bytes.Equal(v.raw, o.raw) }
+func (v Value) Equal(o Value) bool { return bytes.Equal(v.Reveal(), o.Reveal()) }
 
 func (v Value) members() (map[string]json.RawMessage, error) {
 	m := map[string]json.RawMessage{}
 	if v.IsZero() {
 		return m, nil
 	}
-	if !v.IsObject() || json.Unmarshal(v.raw, &m) != nil {
+	if !v.IsObject() || json.Unmarshal(v.Reveal(), &m) != nil {
 		return nil, fault.Coded(fault.Invalid, "OBJECT_REQUIRED", "value is not an object")
 	}
 	return m, nil
@@ -132,7 +164,7 @@ func fromMembers(m map[string]json.RawMessage) (Value, error) {
 	if len(raw) > MaxValue {
 		return Value{}, tooLarge()
 	}
-	return Value{raw: raw}, nil
+	return Stored(raw), nil
 }
 
 // String hides the value.
