@@ -93,17 +93,21 @@ func TestShortenedOrLengthenedRecordIsCorrupt(t *testing.T) {
 	}
 }
 
-// The record is built here by hand from its description, so that a change of the
+// handSealed builds a record by hand from its description, so that a change of the
 // stored form, which would make all stored records unreadable, cannot pass.
-func TestStoredForm(t *testing.T) {
-	nonce := []byte("twelve bytes")
-	var aad []byte
+func handSealed(t testing.TB, secret byte, plaintext string) (record, aad []byte) {
+	t.Helper()
 	for _, field := range []string{"version", "acme", "secret/app/db", "\x00\x00\x00\x00\x00\x00\x00\x03"} {
 		aad = binary.BigEndian.AppendUint32(aad, uint32(len(field)))
 		aad = append(aad, field...)
 	}
-	record := append([]byte("coffer:v1:\x00\x00\x00\x01"), nonce...)
-	record = plainGCM(t, secretOf(7)).Seal(record, nonce, []byte("hunter2"), aad)
+	nonce := []byte("twelve bytes")
+	record = append([]byte("coffer:v1:\x00\x00\x00\x01"), nonce...)
+	return plainGCM(t, secretOf(secret)).Seal(record, nonce, []byte(plaintext), aad), aad
+}
+
+func TestStoredForm(t *testing.T) {
+	record, aad := handSealed(t, 7, "hunter2")
 	wantOpen(t, newRing(t, 7), here(), record, "hunter2", false)
 
 	own := mustSeal(t, newRing(t, 7), here(), "hunter2")

@@ -84,7 +84,7 @@ func TestSavedSealsAreNotTakenAgain(t *testing.T) {
 	}
 }
 
-// The wrapped form is built here by hand from its description; see TestStoredForm.
+// handWrapped builds the wrapped form by hand from its description; see handSealed.
 func handWrapped(t testing.TB, kek *memKEK, keyring []byte) []byte {
 	t.Helper()
 	once := secretOf(5)
