@@ -114,8 +114,12 @@ func FuzzLoad(f *testing.F) {
 	for _, seed := range []string{production, "a: &a [*a]\n", "tenant: &t {id: *t}\n", "listen: ${{ENV:X:y}}\n", config.Reference()} {
 		f.Add(seed)
 	}
+	file := filepath.Join(f.TempDir(), "coffer.yaml")
 	f.Fuzz(func(t *testing.T, text string) {
-		c, err := load(t, config.Serve, text, nil)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := config.Load(config.Options{Mode: config.Serve, File: file})
 		if (c == nil) == (err == nil) {
 			t.Fatalf("config %v and error %v", c, err)
 		}
