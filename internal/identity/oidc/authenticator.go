@@ -29,7 +29,7 @@ type Authenticator struct {
 // issuer is one that is believed.
 type issuer struct {
 	alias      string
-	audiences  []string // nil: those of the rules
+	audiences  []string // empty: the configuration's
 	algorithms []jose.SignatureAlgorithm
 	keys       keySource
 }
@@ -106,7 +106,7 @@ func (a *Authenticator) Ready(ctx context.Context) error {
 // by another. Errors are those of identity.Authenticator, or of kind Timeout when the
 // caller stops waiting.
 func (a *Authenticator) Authenticate(ctx context.Context, c identity.Credentials) (identity.Principal, error) {
-	return a.authenticate(ctx, c, Rules{Audiences: []string{a.config.Audience}, ExpiryLeeway: a.config.Leeway}, true)
+	return a.authenticate(ctx, c, nil)
 }
 
 // For is an authenticator by other rules that shares the keys and the memories of this
@@ -120,11 +120,12 @@ type view struct {
 
 // Authenticate is Authenticator.Authenticate by the rules of the view.
 func (v view) Authenticate(ctx context.Context, c identity.Credentials) (identity.Principal, error) {
-	return v.of.authenticate(ctx, c, v.rules, false)
+	return v.of.authenticate(ctx, c, &v.rules)
 }
 
+// authenticate goes by the configuration when rules is nil.
 func (a *Authenticator) authenticate(
-	ctx context.Context, c identity.Credentials, rules Rules, issuersRule bool,
+	ctx context.Context, c identity.Credentials, rules *Rules,
 ) (identity.Principal, error) {
 	token := c.Bearer
 	if token == "" {
@@ -137,8 +138,8 @@ func (a *Authenticator) authenticate(
 	if err != nil {
 		return identity.Principal{}, err
 	}
-	if issuersRule && v.audiences != nil {
-		rules.Audiences = v.audiences
+	if rules == nil {
+		rules = a.ownRules(v)
 	}
 	if err := rules.check(v.principal, a.config.Clock()); err != nil {
 		return identity.Principal{}, err
@@ -154,8 +155,17 @@ func (a *Authenticator) authenticate(
 	return v.principal, nil
 }
 
+// ownRules are the configuration's for a token, whose issuer may have its own audiences.
+func (a *Authenticator) ownRules(v *verified) *Rules {
+	audiences := v.audiences
+	if len(audiences) == 0 {
+		audiences = []string{a.config.Audience}
+	}
+	return &Rules{Audiences: audiences, ExpiryLeeway: a.config.Leeway}
+}
+
 // check holds a genuine token to what the door asks.
-func (r Rules) check(p identity.Principal, now time.Time) error {
+func (r *Rules) check(p identity.Principal, now time.Time) error {
 	if !p.Expires.IsZero() && !now.Before(p.Expires.Add(r.ExpiryLeeway)) {
 		return refuse("token has expired")
 	}

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"github.com/coffer-dev/coffer/internal/identity"
 )
@@ -24,7 +23,7 @@ const (
 type verified struct {
 	principal identity.Principal
 	binding   binding
-	audiences []string // those of its issuer, or nil
+	audiences []string // those of its issuer, if it has its own
 	key       *key     // that verified it; nil for an introspected token
 	until     time.Time
 }
@@ -37,8 +36,15 @@ func (v *verified) live(now time.Time) bool {
 // keys are HMACs under a key of this process, so that neither a dump of the memory nor
 // a chosen collision is of use.
 type tokenCache struct {
-	hashes sync.Pool // of hash.Hash
+	hashes sync.Pool // of *keyedHash
 	shards [shards]shard
+}
+
+// keyedHash is an HMAC with room for its input and output, so that naming a token
+// allocates nothing.
+type keyedHash struct {
+	mac           hash.Hash
+	input, output []byte
 }
 
 // shard is a part of the memory with its own lock. When it is full a hand goes round
@@ -62,7 +68,7 @@ func newTokenCache(size int, random io.Reader) (*tokenCache, error) {
 	if _, err := io.ReadFull(random, secret); err != nil {
 		return nil, fmt.Errorf("drawing the key of the token memory: %w", err)
 	}
-	c := &tokenCache{hashes: sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
+	c := &tokenCache{hashes: sync.Pool{New: func() any { return &keyedHash{mac: hmac.New(sha256.New, secret)} }}}
 	for i := range c.shards {
 		c.shards[i].index = map[[sha256.Size]byte]int{}
 		c.shards[i].limit = max(1, size/shards)
@@ -72,12 +78,14 @@ func newTokenCache(size int, random io.Reader) (*tokenCache, error) {
 
 // id is the name of a token in the memory.
 func (c *tokenCache) id(token string) (id [sha256.Size]byte) {
-	h := c.hashes.Get().(hash.Hash)
-	h.Reset()
-	// A hash neither keeps nor changes what is written to it.
-	h.Write(unsafe.Slice(unsafe.StringData(token), len(token)))
-	h.Sum(id[:0])
-	c.hashes.Put(h)
+	h := c.hashes.Get().(*keyedHash)
+	defer c.hashes.Put(h)
+	h.mac.Reset()
+	h.input = append(h.input[:0], token...)
+	h.mac.Write(h.input)
+	clear(h.input)
+	h.output = h.mac.Sum(h.output[:0])
+	copy(id[:], h.output)
 	return id
 }
 

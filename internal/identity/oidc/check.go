@@ -36,9 +36,6 @@ func (c Config) check() error {
 		if err := c.Introspection.check(); err != nil {
 			problems = append(problems, "introspection: "+err.Error())
 		}
-		if aliases[c.Introspection.Alias] {
-			problems = append(problems, "introspection: its alias is an issuer's")
-		}
 	}
 	if c.Leeway < 0 || c.ProofWindow < 0 || c.CacheSize < 0 || c.ReplaySize < 0 {
 		problems = append(problems, "a duration or size is negative")

@@ -12,7 +12,7 @@ import (
 
 const maxKeys = 100 // keys of one set that are read
 
-// errNoKeys says that a document holds no key that could verify a token.
+// errNoKeys says that a configured set holds no key that could verify a token.
 var errNoKeys = errors.New("the key set holds no usable key")
 
 // key is one public key of an issuer. A key that a refresh finds again stays the same
@@ -23,6 +23,10 @@ type key struct {
 	thumbprint string
 	public     any
 	gone       atomic.Bool
+}
+
+func (k *key) equal(other *key) bool {
+	return k.kid == other.kid && k.alg == other.alg && k.thumbprint == other.thumbprint
 }
 
 // keySet is what an issuer's document said at one time.
@@ -51,7 +55,8 @@ func (s *keySet) knows(kid string) bool {
 }
 
 // parseKeys reads a JWKS document. As RFC 7517 section 5 asks, keys that cannot be used
-// are passed over; a document without any is an error.
+// are passed over. A document without any is believed too: it is how an issuer withdraws
+// all its keys.
 func parseKeys(body []byte) ([]*key, error) {
 	document := decodeObject(body)
 	var raw []json.RawMessage
@@ -66,9 +71,6 @@ func parseKeys(body []byte) ([]*key, error) {
 				keys = appendKey(keys, jwk)
 			}
 		}
-	}
-	if len(keys) == 0 {
-		return nil, errNoKeys
 	}
 	return keys, nil
 }
@@ -108,7 +110,11 @@ func appendKey(keys []*key, jwk jose.JSONWebKey) []*key {
 	if !ok {
 		return keys
 	}
-	return append(keys, &key{kid: jwk.KeyID, alg: jwk.Algorithm, thumbprint: thumbprint, public: jwk.Key})
+	k := &key{kid: jwk.KeyID, alg: jwk.Algorithm, thumbprint: thumbprint, public: jwk.Key}
+	if slices.ContainsFunc(keys, k.equal) {
+		return keys // given twice, it is still the only one of its name
+	}
+	return append(keys, k)
 }
 
 // replace gives the set that follows s: keys that are in both stay the pointers they
@@ -119,9 +125,7 @@ func (s *keySet) replace(fresh []*key, staleAt time.Time) *keySet {
 		return next
 	}
 	for _, old := range s.keys {
-		i := slices.IndexFunc(fresh, func(k *key) bool {
-			return k.kid == old.kid && k.alg == old.alg && k.thumbprint == old.thumbprint
-		})
+		i := slices.IndexFunc(fresh, old.equal)
 		if i < 0 {
 			old.gone.Store(true)
 			continue

@@ -19,7 +19,7 @@ const (
 	maxIdle        = 4         // connections kept to one issuer
 )
 
-// errRedirect, errAddress and errAnswer say why a call came to nothing.
+// Why a call came to nothing.
 var (
 	errRedirect = errors.New("the server redirects, which is not followed")
 	errAddress  = errors.New("the address is not of the public Internet")

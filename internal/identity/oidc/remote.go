@@ -153,7 +153,7 @@ func (r *remoteKeys) start(ctx context.Context, gap time.Duration) *flight {
 	return f
 }
 
-// fetch replaces the current keys. Its errors name no more than the issuer's host.
+// fetch replaces the current keys, or leaves them and says why.
 func (r *remoteKeys) fetch(ctx context.Context) error {
 	keys, fresh, err := r.load(ctx)
 	if err != nil {

@@ -49,8 +49,7 @@ func (p *processReplay) Use(_ context.Context, id [32]byte, until time.Time) (bo
 			Kind: fault.Unavailable, Detail: "too many proofs in use", RetryAfter: bucketWidth,
 		}
 	}
-	// Rounding up keeps the proof until the end of its minute.
-	slot := until.Unix()/int64(bucketWidth/time.Second) + 1
+	slot := until.Unix() / int64(bucketWidth/time.Second)
 	if p.buckets[slot] == nil {
 		p.buckets[slot] = map[[32]byte]struct{}{}
 	}

@@ -13,7 +13,6 @@ import (
 const (
 	maxToken = 16 << 10 // bytes of a token
 	maxProof = 8 << 10  // bytes of a DPoP proof
-	maxDepth = 16       // nesting of a header or of claims
 )
 
 // object is a JSON object whose members are matched exactly, letter case included.
@@ -85,7 +84,7 @@ func decodePart(part string) object {
 // decodeObject decodes a JSON object of bounded depth without duplicate members, or
 // gives nil.
 func decodeObject(data []byte) object {
-	if secret.CheckJSON(data, maxDepth) != nil {
+	if secret.CheckJSON(data, secret.MaxDepth) != nil {
 		return nil
 	}
 	var o object
