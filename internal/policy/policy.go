@@ -72,6 +72,9 @@ type Decision struct {
 	Classification string
 	Cached         bool // a remembered grant or refusal answered
 	WrapTTL        int  // seconds: the provider read is to be wrapped; 0 is not
+	// GrantID names the grant that a read of an external decider was counted on, or
+	// ""; it tells records of one grant from those of another.
+	GrantID string
 }
 
 // Decider decides. DecideAll answers one decision per request, in order. An
