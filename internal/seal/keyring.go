@@ -104,7 +104,9 @@ func (k *Keyring) Status() []KeyStatus {
 //	n += live.TakeSeals()
 //	stored.AddSeals(n) // stored was unwrapped within the same transaction
 //
-// A caller whose transaction is lost keeps n for the next one.
+// A caller whose transaction is lost keeps n for the next one, and one that replaces
+// live by another copy takes its seals first. Seals told under the key after a
+// rotation make that one due a little earlier, which does no harm.
 func (k *Keyring) TakeSeals() uint64 {
 	key := k.active()
 	if key == nil {

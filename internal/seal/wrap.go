@@ -65,19 +65,27 @@ func Unwrap(ctx context.Context, wrapped []byte, keks ...KEK) (*Keyring, string,
 		return nil, "", stillSealed(errors.New("no key-encryption key is given"))
 	}
 	var reasons []error
-	for _, match := range []bool{true, false} {
-		for _, kek := range keks {
-			if (kek.ID() == w.kekID) != match {
-				continue
-			}
-			k, err := w.open(ctx, kek)
-			if err == nil {
-				return k, w.kekID, nil
-			}
-			reasons = append(reasons, fmt.Errorf("key-encryption key %q: %w", kek.ID(), err))
+	for _, kek := range fittingFirst(w.kekID, keks) {
+		k, err := w.open(ctx, kek)
+		if err == nil {
+			return k, w.kekID, nil
 		}
+		reasons = append(reasons, fmt.Errorf("key-encryption key %q: %w", kek.ID(), err))
 	}
 	return nil, "", stillSealed(errors.Join(reasons...))
+}
+
+// fittingFirst asks each KEK for its id once: a key service may change it meanwhile.
+func fittingFirst(id string, keks []KEK) []KEK {
+	var fitting, others []KEK
+	for _, kek := range keks {
+		if kek.ID() == id {
+			fitting = append(fitting, kek)
+		} else {
+			others = append(others, kek)
+		}
+	}
+	return append(fitting, others...)
 }
 
 func stillSealed(cause error) error { return fault.Wrap(fault.Unavailable, cause, "sealed") }
