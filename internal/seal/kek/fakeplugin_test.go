@@ -70,12 +70,13 @@ func (f *fakePlugin) enter(ctx context.Context) error {
 	f.mu.Unlock()
 	if hang {
 		<-ctx.Done()
+		return status.FromContextError(ctx.Err()).Err()
 	}
 	return fail
 }
 
 func (f *fakePlugin) Status(ctx context.Context, _ *kms.StatusRequest) (*kms.StatusResponse, error) {
-	if err := f.enter(ctx); err != nil || ctx.Err() != nil {
+	if err := f.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer f.mu.Unlock()
@@ -86,7 +87,7 @@ func (f *fakePlugin) Status(ctx context.Context, _ *kms.StatusRequest) (*kms.Sta
 }
 
 func (f *fakePlugin) Encrypt(ctx context.Context, req *kms.EncryptRequest) (*kms.EncryptResponse, error) {
-	if err := f.enter(ctx); err != nil || ctx.Err() != nil {
+	if err := f.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer f.mu.Unlock()
@@ -105,7 +106,7 @@ func (f *fakePlugin) Encrypt(ctx context.Context, req *kms.EncryptRequest) (*kms
 }
 
 func (f *fakePlugin) Decrypt(ctx context.Context, req *kms.DecryptRequest) (*kms.DecryptResponse, error) {
-	if err := f.enter(ctx); err != nil || ctx.Err() != nil {
+	if err := f.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer f.mu.Unlock()
