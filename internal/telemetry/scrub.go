@@ -22,7 +22,7 @@ func newScrubber() *scrubber {
 	return &scrubber{rules: []rule{
 		{"eyj", regexp.MustCompile(`eyJ[A-Za-z0-9_-]{5,}(\.[A-Za-z0-9_-]*)*`), redacted},
 		{"bearer", regexp.MustCompile(`(?i)\b(bearer)[\s:=]+[^\s",;]+`), "$1 " + redacted},
-		{"basic ", regexp.MustCompile(`(?i)\b(basic)\s+[A-Za-z0-9+/=_-]{6,}`), "$1 " + redacted},
+		{"basic ", regexp.MustCompile(`\b((?i:basic))\s+[A-Za-z0-9+/_-]*[A-Z0-9+/=][A-Za-z0-9+/=_-]*`), "$1 " + redacted},
 		{"dpop ", regexp.MustCompile(`(?i)\b(dpop)\s+[^\s",;]+`), "$1 " + redacted},
 		{"hv", regexp.MustCompile(`\bhv[sbr]\.[A-Za-z0-9_-]{8,}`), redacted},
 		{"://", regexp.MustCompile(`(://)[^/\s@"]+@`), "${1}" + redacted + "@"},
@@ -30,7 +30,7 @@ func newScrubber() *scrubber {
 	}}
 }
 
-// text gives s without credentials, and with the control and direction characters
+// text gives in without credentials, and with the control and direction characters
 // that JSON leaves alone made visible.
 func (s *scrubber) text(in string) string {
 	lower := strings.ToLower(in)

@@ -31,7 +31,8 @@ type Config struct {
 	Version string
 	// Failed hears of exports that did not arrive; nil: nobody listens.
 	Failed func(error)
-	// Client sends the exports; nil is a client with a timeout of 10 s.
+	// Client sends the exports; nil is a client with a timeout of 10 s that follows
+	// no redirect.
 	Client *http.Client
 }
 
@@ -81,7 +82,7 @@ func newExporter(ctx context.Context, cfg Config) (sdk.SpanExporter, error) {
 	}
 	client := cfg.Client
 	if client == nil {
-		client = &http.Client{Timeout: exportTimeout}
+		client = &http.Client{Timeout: exportTimeout, CheckRedirect: stay}
 	}
 	inner, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(u.String()),
 		otlptracehttp.WithHeaders(cfg.Headers), otlptracehttp.WithHTTPClient(client))
@@ -94,6 +95,9 @@ func newExporter(ctx context.Context, cfg Config) (sdk.SpanExporter, error) {
 	}
 	return exporter{inner, failed}, nil
 }
+
+// stay follows no redirect: it would carry the collector's credentials elsewhere.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // exporter reports failures to us instead of to the SDK's global handler, which
 // would print them past the redacting logger.
