@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/hcl"
 	"github.com/hashicorp/hcl/hcl/ast"
 	"github.com/hashicorp/hcl/hcl/parser"
+	"github.com/hashicorp/hcl/hcl/scanner"
 	hclstrconv "github.com/hashicorp/hcl/hcl/strconv"
 	"github.com/hashicorp/hcl/hcl/token"
 
@@ -18,8 +19,8 @@ import (
 // MaxText is the size limit of a policy's text, in bytes.
 const MaxText = 64 << 10
 
-// maxDepth bounds JSON: a policy needs five levels, and the parser's work grows
-// with the square of the depth.
+// maxDepth bounds the nesting: a policy needs five levels, and the foreign parser's
+// work grows with the square of the depth, to minutes within MaxText.
 const maxDepth = 8
 
 // Policy is one parsed policy. It is immutable.
@@ -68,10 +69,13 @@ func Parse(name, text string) (*Policy, error) {
 // syntax gives the top-level items. The foreign JSON parser stops reading at the end
 // of the first object and lets duplicates pass, so JSON is checked before it.
 func syntax(text string) (*ast.ObjectList, error) {
+	text = strings.ReplaceAll(text, "\r\n", "\n")
 	if strings.HasPrefix(strings.TrimSpace(text), "{") {
 		if err := secret.CheckJSON([]byte(text), maxDepth); err != nil {
 			return nil, refuse(token.Pos{}, "text is not a JSON object without duplicate members")
 		}
+	} else if at, deep := tooDeep(text); deep {
+		return nil, refuse(at, "nested too deep")
 	}
 	file, err := hcl.Parse(text)
 	if err != nil {
@@ -86,6 +90,25 @@ func syntax(text string) (*ast.ObjectList, error) {
 		return nil, refuse(token.Pos{}, "text has no root object")
 	}
 	return list, nil
+}
+
+// tooDeep counts brackets with the parser's own scanner.
+func tooDeep(text string) (token.Pos, bool) {
+	sc := scanner.New([]byte(text))
+	sc.Error = func(token.Pos, string) {} // the parser meets it again
+	depth := 0
+	for tok := sc.Scan(); tok.Type != token.EOF; tok = sc.Scan() {
+		switch tok.Type {
+		case token.LBRACE, token.LBRACK:
+			depth++
+		case token.RBRACE, token.RBRACK:
+			depth = max(depth-1, 0)
+		}
+		if depth > maxDepth {
+			return tok.Pos, true
+		}
+	}
+	return token.Pos{}, false
 }
 
 func readRule(item *ast.ObjectItem) (rule, error) {
