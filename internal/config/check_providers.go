@@ -56,16 +56,20 @@ func (k checker) provider(path, name string, p Provider) {
 		k.wrong(path+".url", "is missing")
 	}
 	k.web(path+".url", p.URL)
-	switch a := p.Auth; {
+	k.auth(path+".auth", p.Auth)
+}
+
+func (k checker) auth(path string, a ProviderAuth) {
+	switch {
 	case a.Method == AuthToken && a.Token.IsZero():
-		k.wrong(path+".auth.token", "is missing; set it, best as ${{ENV:NAME}} or ${{FILE:/path}}")
+		k.wrong(path+".token", "is missing; set it, best as ${{ENV:NAME}} or ${{FILE:/path}}")
 	case a.Method == AuthToken && (a.Role != "" || !a.SecretID.IsZero()):
-		k.wrong(path+".auth.method", "must be approle when role or secret_id are set")
+		k.wrong(path+".method", "must be approle when role or secret_id are set")
 	case a.Method == AuthAppRole && !a.Token.IsZero():
-		k.wrong(path+".auth.method", "must be token when token is set")
+		k.wrong(path+".method", "must be token when token is set")
 	case a.Method == AuthAppRole && a.Role == "":
-		k.wrong(path+".auth.role", "is missing; give the AppRole role id")
+		k.wrong(path+".role", "is missing; give the AppRole role id")
 	case a.Method == AuthAppRole && a.SecretID.IsZero():
-		k.wrong(path+".auth.secret_id", "is missing; set it, best as ${{ENV:NAME}} or ${{FILE:/path}}")
+		k.wrong(path+".secret_id", "is missing; set it, best as ${{ENV:NAME}} or ${{FILE:/path}}")
 	}
 }

@@ -140,8 +140,8 @@ func TestNamedProviders(t *testing.T) {
 		refused(t, config.Dev, one(name, token), nil, "vault_providers."+name)
 	}
 	refused(t, config.Dev, one("openbao-x", token)+"  hashicorp-b: {url: \"https://y\", auth: {token: t}}\n  vault-b: {url: \"https://y\", auth: {token: t}}\n", nil, "vault_providers.vault-b")
-	if ps := refused(t, config.Dev, one("OPENBAO-x", token)+"  openbao-x: {url: \"https://y\", auth: {token: t}}\n", nil, "vault_providers.OPENBAO-x", "vault_providers.openbao-x"); !strings.Contains(ps[1].Says, "same instance") {
-		t.Fatalf("duplicate not named: %v", ps)
+	if report := refused(t, config.Dev, one("OPENBAO-x", token)+"  openbao-x: {url: \"https://y\", auth: {token: t}}\n", nil, "vault_providers.OPENBAO-x", "vault_providers.openbao-x"); !strings.Contains(report, "same instance") {
+		t.Fatalf("duplicate not named: %s", report)
 	}
 	for rest, path := range map[string]string{
 		"": ".auth.token", ", auth: {method: approle, secret_id: s}": ".auth.role", ", auth: {method: approle, role: r}": ".auth.secret_id",

@@ -75,9 +75,9 @@ func (d decoder) table(f field, n *yaml.Node) {
 	f.value.Set(out)
 }
 
-// leaf reads a scalar, a list of texts or a map of texts.
+// leaf reads a scalar, a list of texts or a map of texts. The latter two may also be
+// an expression, which stands for their text in a variable.
 func (d decoder) leaf(f field, n *yaml.Node) {
-	text, ok := "", true
 	switch p := f.value.Addr().Interface().(type) {
 	case *[]string:
 		if n.Kind == yaml.SequenceNode {
@@ -98,7 +98,8 @@ func (d decoder) leaf(f field, n *yaml.Node) {
 			return
 		}
 	}
-	if text, ok = d.scalar(f.path, n, f.value.Kind() == reflect.Bool); !ok {
+	text, ok := d.scalar(f.path, n, f.value.Kind() == reflect.Bool)
+	if !ok {
 		return
 	}
 	if err := assign(f, text, d.mode); err != nil {
@@ -117,10 +118,7 @@ func (d decoder) texts(path string, n *yaml.Node) []string {
 }
 
 func (d decoder) textMap(path string, n *yaml.Node, m *map[string]string) {
-	merged := map[string]string{}
-	for k, v := range *m {
-		merged[k] = v
-	}
+	merged := writable(*m)
 	d.pairs(path, n, func(key string, _, value *yaml.Node) {
 		if text, ok := d.scalar(join(path, key), target(value), false); ok {
 			merged[key] = text

@@ -55,8 +55,8 @@ func must(t *testing.T, mode config.Mode, text string, vars map[string]string) *
 	return c
 }
 
-// refused loads and wants exactly the problems of these paths.
-func refused(t *testing.T, mode config.Mode, text string, vars map[string]string, paths ...string) config.Problems {
+// refused loads, wants exactly the problems of these paths and gives the report.
+func refused(t *testing.T, mode config.Mode, text string, vars map[string]string, paths ...string) string {
 	t.Helper()
 	_, err := load(t, mode, text, vars)
 	var ps config.Problems
@@ -70,7 +70,7 @@ func refused(t *testing.T, mode config.Mode, text string, vars map[string]string
 	if !reflect.DeepEqual(got, paths) {
 		t.Fatalf("problems at %q, want %q\n%v", got, paths, err)
 	}
-	return ps
+	return err.Error()
 }
 
 func TestDevNeedsNothing(t *testing.T) {

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -89,10 +90,7 @@ func splitList(text string) []string {
 
 // setPairs lays pairs over the map that is there.
 func setPairs(m *map[string]string, text string) error {
-	merged := map[string]string{}
-	for k, v := range *m {
-		merged[k] = v
-	}
+	merged := writable(*m)
 	for _, pair := range splitList(text) {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok {
@@ -102,6 +100,14 @@ func setPairs(m *map[string]string, text string) error {
 	}
 	*m = merged
 	return nil
+}
+
+// writable is a copy of a map that may be nil.
+func writable(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return maps.Clone(m)
 }
 
 // inBounds holds a setting against its oneof, min and max. An empty text is one of
