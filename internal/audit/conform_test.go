@@ -76,6 +76,7 @@ func TestSinksConform(t *testing.T) {
 		"file whose fsync fails":           func(m *medium, err error) { m.syncErr = err },
 		"file that cannot be opened again": func(m *medium, err error) { m.syncErr, m.openErr = err, err },
 		"file that is full":                func(m *medium, err error) { m.writeErr, m.room = err, 100 },
+		"file that writes less in silence": func(m *medium, err error) { m.writeErr, m.room, m.silent = err, 100, true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			audittest.Conform(t, func(t *testing.T) audittest.Subject {

@@ -18,6 +18,7 @@ type Disk interface {
 	Sync() error
 	// Truncate cuts the file to size bytes; the next Write appends there.
 	Truncate(size int64) error
+	// Close gives the handle back; it makes nothing durable.
 	Close() error
 }
 

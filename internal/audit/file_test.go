@@ -243,6 +243,40 @@ func TestAReopenThatFailsKeepsTheOldFile(t *testing.T) {
 	}
 }
 
+// TestReopenIsTheWayOffADeadDisk: a file that can neither be written nor cut is
+// left by a rotation; what was owed to it goes to the new one. Where the old disk
+// can be cut by then, its half line goes.
+func TestReopenIsTheWayOffADeadDisk(t *testing.T) {
+	for name, revived := range map[string]bool{"dead": false, "cut on leaving": true} {
+		t.Run(name, func(t *testing.T) {
+			old, next := &medium{}, &medium{}
+			var current atomic.Pointer[medium]
+			current.Store(old)
+			f := openFile(t, audit.FileConfig{Open: func(path string) (audit.Disk, int64, error) {
+				return current.Load().open(path)
+			}})
+			mustKeep(t, f, "a")
+			whole := old.length()
+			old.set(func() { old.writeErr, old.room, old.truncErr = errNoSpace, 7, errNoSpace })
+			f.Follow(audittest.Sample("owed"))
+			if revived {
+				old.set(func() { old.truncErr = nil })
+			}
+			current.Store(next)
+			if err := f.Reopen(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			mustKeep(t, f, "b")
+			if got := audittest.IDs(next.records(t)); !slices.Equal(got, []string{"owed", "b"}) {
+				t.Errorf("new file holds %v", got)
+			}
+			if torn := old.length() - whole; torn != 0 && revived || torn != 7 && !revived {
+				t.Errorf("%d bytes of a half line in the old file", torn)
+			}
+		})
+	}
+}
+
 func mustKeep(t *testing.T, f *audit.File, id string) {
 	t.Helper()
 	if err := f.Keep(t.Context(), audittest.Sample(id)); err != nil {

@@ -126,7 +126,9 @@ func (m *Metrics) AuditBatch(b audit.Batch) {
 		m.auditFailures.Inc()
 		return
 	}
-	m.auditRecords.Observe(float64(b.Records))
+	if b.Records > 0 { // else a probe
+		m.auditRecords.Observe(float64(b.Records))
+	}
 	m.auditTime.Observe(b.Took.Seconds())
 }
 
