@@ -119,6 +119,9 @@ func (l *Ledger) Ready(ctx context.Context) error {
 	return classify(err)
 }
 
+// Alone says whether no other process can be at work on the same store.
+func (l *Ledger) Alone() bool { return l.c.Node.Local }
+
 // Now is the ledger's clock.
 func (l *Ledger) Now() time.Time { return l.c.Now() }
 

@@ -1,0 +1,188 @@
+package secrets
+
+import (
+	"context"
+	"errors"
+
+	"github.com/coffer-dev/coffer/internal/event"
+	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/identity"
+	"github.com/coffer-dev/coffer/internal/policy"
+	"github.com/coffer-dev/coffer/internal/secret"
+)
+
+// MaxBulk is how many operations one bulk may hold.
+const MaxBulk = 100
+
+// Op is one operation of a bulk.
+type Op struct {
+	Op            string // set, delete, undelete, destroy or rotate
+	URI           string
+	Value         secret.Value // set, rotate
+	Versions      []int64      // undelete; destroy, where nil means the whole path
+	FragmentScope string
+	Match         Match
+}
+
+// Bulk is the input of Bulk.
+type Bulk struct {
+	Call
+	Ops         []Op
+	StopOnError bool
+}
+
+// Statuses of a bulk item.
+const (
+	StatusOK      = "ok"
+	StatusError   = "error"
+	StatusSkipped = "skipped"
+)
+
+// BulkItem is what came of one operation.
+type BulkItem struct {
+	Op      string     `json:"op"`
+	URI     string     `json:"uri"`
+	Status  string     `json:"status"`
+	Version int64      `json:"version,omitempty"`
+	Kind    fault.Kind `json:"kind,omitempty"` // of an error
+	Code    string     `json:"code,omitempty"`
+	Detail  string     `json:"detail,omitempty"`
+}
+
+// BulkDone is what came of a bulk: one item per operation, in order.
+type BulkDone struct {
+	Items    []BulkItem `json:"items"`
+	Replayed bool       `json:"-"`
+}
+
+// step is one operation of a bulk, planned and decided.
+type step struct {
+	op    Op
+	ask   ask
+	value secret.Value
+	tk    *ticket
+	err   error
+	run   func(context.Context, *step) (int64, error)
+}
+
+// Bulk runs operations in order, without roll-back. All are decided in one batch
+// before the first has an effect.
+func (s *Service) Bulk(ctx context.Context, p identity.Principal, in Bulk) (BulkDone, error) {
+	if len(in.Ops) == 0 || len(in.Ops) > MaxBulk {
+		return BulkDone{}, fault.Coded(fault.Invalid, "BAD_REQUEST", "operations must be 1 to %d", MaxBulk)
+	}
+	steps := make([]*step, len(in.Ops))
+	for i, op := range in.Ops {
+		st, err := s.plan(p, in.Call, op)
+		if err != nil {
+			return BulkDone{}, err
+		}
+		steps[i] = st
+	}
+	if err := s.decideAll(ctx, p, in.Call, steps); err != nil {
+		return BulkDone{}, err
+	}
+	out, replayed, err := guarded(ctx, s, p, in.Once, func() (BulkDone, error) {
+		return s.runAll(ctx, steps, in.StopOnError), nil
+	})
+	out.Replayed = replayed
+	return out, s.coded(err, true)
+}
+
+// plan checks one operation; what is wrong with it alone is its own error. Only an
+// unknown operation ends the bulk.
+func (s *Service) plan(p identity.Principal, call Call, op Op) (*step, error) {
+	call.Once = nil // the bulk as a whole is what happens once
+	st := &step{op: op}
+	switch op.Op {
+	case "set", "rotate":
+		in := Write{Call: call, URI: op.URI, Value: op.Value, Match: op.Match}
+		purpose, name, scope := policy.Write, event.SecretUpdated, ScopeWrite
+		if op.Op == "rotate" {
+			purpose, name, scope = policy.Rotate, event.SecretRotated, ScopeRotate
+		}
+		st.ask, st.value, st.err = s.planWrite(p, in, purpose, name, scope)
+		st.run = func(ctx context.Context, st *step) (int64, error) {
+			out, err := s.writeOnce(ctx, p, in, st.tk, st.ask, st.value)
+			if errors.Is(err, errMoved) { // an earlier item made the key: decide this one anew
+				out, err = s.write(ctx, p, in, purpose, name, scope)
+			}
+			return out.Version, err
+		}
+	case "delete", "destroy":
+		if op.Op == "destroy" && op.Versions != nil {
+			s.planVersionsStep(p, call, st, ask{purpose: policy.Destroy, event: event.SecretVersionDestroyed}, ScopeDestroy)
+			break
+		}
+		in := Removal{Call: call, URI: op.URI, Destroy: op.Op == "destroy", FragmentScope: op.FragmentScope, Match: op.Match}
+		st.ask, st.err = s.planRemoval(p, in)
+		st.run = func(ctx context.Context, st *step) (int64, error) {
+			_, err := s.removeOnce(ctx, p, in, st.tk, st.ask)
+			return 0, err
+		}
+	case "undelete":
+		s.planVersionsStep(p, call, st, ask{purpose: policy.Undelete, event: event.SecretUndeleted}, ScopeDelete)
+	default:
+		return nil, fault.Coded(fault.Invalid, "BAD_REQUEST", "op must be set, delete, undelete, destroy or rotate")
+	}
+	return st, nil
+}
+
+func (s *Service) planVersionsStep(p identity.Principal, call Call, st *step, a ask, scope string) {
+	in := Versions{Call: call, URI: st.op.URI, Versions: st.op.Versions, Match: st.op.Match}
+	st.ask, st.err = s.planVersions(p, in, a, scope)
+	st.run = func(ctx context.Context, st *step) (int64, error) {
+		_, err := s.versionsOnce(ctx, p, in, st.tk, st.ask)
+		return 0, err
+	}
+}
+
+// decideAll asks for all decisions at once. An audit that cannot keep a refusal
+// ends the bulk; a refusal is the item's own error.
+func (s *Service) decideAll(ctx context.Context, p identity.Principal, call Call, steps []*step) error {
+	var open []*step
+	var requests []policy.Request
+	for _, st := range steps {
+		if st.err == nil {
+			st.err = s.know(ctx, &st.ask)
+		}
+		if st.err == nil {
+			open = append(open, st)
+			requests = append(requests, s.request(p, call, st.ask))
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	for i, d := range s.c.Decider.DecideAll(ctx, requests) {
+		open[i].tk, open[i].err = s.judge(ctx, p, call, open[i].ask, d)
+		if fault.CodeOf(open[i].err) == "AUDIT_UNAVAILABLE" {
+			return open[i].err
+		}
+	}
+	return nil
+}
+
+func (s *Service) runAll(ctx context.Context, steps []*step, stop bool) BulkDone {
+	out := BulkDone{Items: make([]BulkItem, len(steps))}
+	failed := false
+	for i, st := range steps {
+		item := BulkItem{Op: st.op.Op, URI: st.op.URI, Status: StatusSkipped}
+		if !st.ask.t.uri.IsZero() {
+			item.URI = st.ask.t.uri.String()
+		}
+		if !failed || !stop {
+			item.Status = StatusOK
+			if st.err == nil {
+				item.Version, st.err = st.run(ctx, st)
+			}
+			if st.err != nil {
+				failed = true
+				item.Status, item.Kind, item.Code = StatusError, fault.KindOf(st.err), Code(st.err)
+				item.Detail = Detail(st.err)
+			}
+		}
+		out.Items[i] = item
+	}
+	return out
+}

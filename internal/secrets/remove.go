@@ -1,0 +1,240 @@
+package secrets
+
+import (
+	"context"
+	"errors"
+
+	"github.com/coffer-dev/coffer/internal/event"
+	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/identity"
+	"github.com/coffer-dev/coffer/internal/ledger"
+	"github.com/coffer-dev/coffer/internal/policy"
+	"github.com/coffer-dev/coffer/internal/secret"
+)
+
+// Removal is the input of Delete.
+type Removal struct {
+	Call
+	URI           string
+	Destroy       bool   // the key, its metadata and all versions, for good
+	FragmentScope string // "path" states that a fragment in the URI means the whole path
+	Match         Match
+}
+
+// Versions is the input of Undelete and DestroyVersions.
+type Versions struct {
+	Call
+	URI      string
+	Versions []int64
+	Match    Match
+}
+
+// Delete soft-deletes the latest version, or destroys the key whole. In the YAML
+// file it removes the node or, with a fragment, the member. An unknown key of a
+// versioned back end is no error.
+func (s *Service) Delete(ctx context.Context, p identity.Principal, in Removal) (Deleted, error) {
+	a, err := s.planRemoval(p, in)
+	if err != nil {
+		return Deleted{}, err
+	}
+	tk, err := s.admit(ctx, p, in.Call, a)
+	if err != nil {
+		return Deleted{}, err
+	}
+	return s.removeOnce(ctx, p, in, tk, a)
+}
+
+func (s *Service) planRemoval(p identity.Principal, in Removal) (ask, error) {
+	a, scope := ask{purpose: policy.Delete, event: event.SecretDeleted}, ScopeDelete
+	if in.Destroy {
+		a, scope = ask{purpose: policy.Destroy, event: event.SecretDestroyed, whole: true}, ScopeDestroy
+	}
+	u, err := s.parse(in.URI, form{fragment: true})
+	if err != nil {
+		return a, err
+	}
+	if u, err = fragmentScope(u, in.FragmentScope); err != nil {
+		return a, err
+	}
+	if err := s.scope(p, scope); err != nil {
+		return a, err
+	}
+	if a.t, err = s.resolve(u); err != nil {
+		return a, err
+	}
+	return a, errors.Join(s.writable(a.t), needMatch(a.t, in.Match, false))
+}
+
+func (s *Service) removeOnce(ctx context.Context, p identity.Principal, in Removal, tk *ticket, a ask) (Deleted, error) {
+	return mutate(ctx, s, p, in.Call, tk, a.t, func(ctx context.Context, store secret.Store, m *mutation) (Deleted, error) {
+		out := Deleted{URI: a.t.uri.String(), Destroyed: in.Destroy && !a.t.isFile()}
+		return out, s.remove(ctx, store, a.t, in, m)
+	})
+}
+
+// fragmentScope refuses a fragment where it would take more away than it names.
+func fragmentScope(u secret.URI, scope string) (secret.URI, error) {
+	switch {
+	case scope != "" && scope != "path":
+		return u, fault.Coded(fault.Invalid, "BAD_REQUEST", "fragmentScope must be path")
+	case u.Provider == secret.ProviderYAML || u.Fragment == "":
+		return u, nil
+	case scope == "":
+		return u, fault.Coded(fault.Invalid, "FRAGMENT_NOT_ALLOWED", "the operation concerns the whole path")
+	}
+	return u.Whole(), nil
+}
+
+func (s *Service) remove(ctx context.Context, store secret.Store, t target, in Removal, m *mutation) error {
+	if err := in.Match.check(m.before); err != nil {
+		return err
+	}
+	switch {
+	case t.isFile() && t.uri.Fragment != "":
+		return removeField(ctx, store, t)
+	case in.Destroy && !t.isFile():
+		_, err := store.Destroy(ctx, t.ref, secret.Selection{All: true})
+		return err
+	}
+	if m.before != nil {
+		m.version = m.before.Current
+	}
+	return store.Delete(ctx, t.ref, nil)
+}
+
+// removeField takes one member out of a map.
+func removeField(ctx context.Context, store secret.Store, t target) error {
+	got, err := store.Get(ctx, t.ref, 0)
+	if err != nil {
+		return err
+	}
+	if _, ok := got.Value.Field(t.uri.Fragment); !ok {
+		return fault.New(fault.NotFound, "no such secret")
+	}
+	rest, err := got.Value.Without(t.uri.Fragment)
+	if err != nil {
+		return err
+	}
+	_, err = store.Put(ctx, t.ref, rest, nil)
+	return err
+}
+
+// Undelete restores soft-deleted versions.
+func (s *Service) Undelete(ctx context.Context, p identity.Principal, in Versions) (Versioned, error) {
+	return s.versions(ctx, p, in, ask{purpose: policy.Undelete, event: event.SecretUndeleted}, ScopeDelete)
+}
+
+// DestroyVersions erases versions for good.
+func (s *Service) DestroyVersions(ctx context.Context, p identity.Principal, in Versions) (Versioned, error) {
+	return s.versions(ctx, p, in, ask{purpose: policy.Destroy, event: event.SecretVersionDestroyed}, ScopeDestroy)
+}
+
+func (s *Service) versions(ctx context.Context, p identity.Principal, in Versions, a ask, scope string) (Versioned, error) {
+	a, err := s.planVersions(p, in, a, scope)
+	if err != nil {
+		return Versioned{}, err
+	}
+	tk, err := s.admit(ctx, p, in.Call, a)
+	if err != nil {
+		return Versioned{}, err
+	}
+	return s.versionsOnce(ctx, p, in, tk, a)
+}
+
+func (s *Service) planVersions(p identity.Principal, in Versions, a ask, scope string) (ask, error) {
+	u, err := s.parse(in.URI, form{})
+	if err != nil {
+		return a, err
+	}
+	if err := secret.CheckVersions(in.Versions); err != nil {
+		return a, err
+	}
+	if err := s.scope(p, scope); err != nil {
+		return a, err
+	}
+	if a.t, err = s.resolve(u); err != nil {
+		return a, err
+	}
+	return a, errors.Join(needVersions(a.t), needMatch(a.t, in.Match, false))
+}
+
+func (s *Service) versionsOnce(ctx context.Context, p identity.Principal, in Versions, tk *ticket, a ask) (Versioned, error) {
+	return mutate(ctx, s, p, in.Call, tk, a.t, func(ctx context.Context, store secret.Store, m *mutation) (Versioned, error) {
+		out := Versioned{URI: a.t.uri.String(), Versions: secret.Distinct(in.Versions), Ignored: []int64{}}
+		if m.before == nil {
+			return out, fault.New(fault.NotFound, "no such secret")
+		}
+		if err := in.Match.check(m.before); err != nil {
+			return out, err
+		}
+		var ignored []int64
+		var err error
+		if a.purpose == policy.Undelete {
+			ignored, err = store.Undelete(ctx, a.t.ref, in.Versions)
+		} else {
+			ignored, err = store.Destroy(ctx, a.t.ref, secret.Selection{Versions: in.Versions})
+		}
+		out.Ignored = append(out.Ignored, ignored...)
+		return out, err
+	})
+}
+
+// mutation is what one mutation found, for its event and its audit outcome.
+type mutation struct {
+	before, after *secret.Metadata
+	version       int64
+}
+
+// mutate runs one mutation of one key between its audit records: in one transaction
+// with event and idempotency record where the back end can, else one after the other.
+func mutate[R any](ctx context.Context, s *Service, p identity.Principal, call Call, tk *ticket, t target,
+	do func(context.Context, secret.Store, *mutation) (R, error),
+) (R, error) {
+	var m mutation
+	run := func(store secret.Store) (out R, err error) {
+		m = mutation{}
+		if m.before, err = metaOf(ctx, store, t); err != nil {
+			return out, err
+		}
+		if out, err = do(ctx, store, &m); err != nil {
+			return out, err
+		}
+		m.after, err = metaOf(ctx, store, t)
+		return out, err
+	}
+	var out R
+	var replayed bool
+	if err := begin(ctx, tk); err != nil {
+		return out, err
+	}
+	txs, ok := t.back.Store.(Transactional)
+	var err error
+	if ok {
+		out, replayed, err = transact(ctx, s, p, call.Once, func(tx *ledger.Tx) (R, error) {
+			out, err := run(txs.In(tx))
+			if err != nil || m.before == nil && m.after == nil {
+				return out, err // nothing was there: nothing to tell
+			}
+			return out, s.emit(tx, s.change(tk, t, m.version, m.before, m.after))
+		})
+	} else {
+		out, replayed, err = guarded(ctx, s, p, call.Once, func() (R, error) {
+			out, err := run(t.back.Store)
+			if err == nil {
+				s.tell(ctx, s.change(tk, t, m.version, m.before, m.after))
+			}
+			return out, err
+		})
+	}
+	if r, ok := any(&out).(interface{ setReplayed(bool) }); ok {
+		r.setReplayed(replayed)
+	}
+	err = s.coded(err, true)
+	tk.end(m.version, err)
+	return out, err
+}
+
+func (d *Deleted) setReplayed(r bool)     { d.Replayed = r }
+func (v *Versioned) setReplayed(r bool)   { v.Replayed = r }
+func (o *Owned) setReplayed(r bool)       { o.Replayed = r }
+func (t *Transferred) setReplayed(r bool) { t.Replayed = r }

@@ -1,0 +1,92 @@
+package secrets
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/coffer-dev/coffer/internal/audit"
+	"github.com/coffer-dev/coffer/internal/ledger"
+	"github.com/coffer-dev/coffer/internal/policy"
+	"github.com/coffer-dev/coffer/internal/secret"
+)
+
+// Router finds the back end of a URI: Unsupported when there is none for it.
+type Router interface {
+	Route(u secret.URI) (secret.Backend, error)
+	// Default is the back end of a search without a prefix.
+	Default() (scheme string, b secret.Backend)
+}
+
+// Transactional is a store whose mutations can join a transaction of the ledger.
+type Transactional interface {
+	In(tx *ledger.Tx) secret.Store
+}
+
+// Observer counts what happens; its methods return at once.
+type Observer interface {
+	Decided(permit bool, reason policy.Reason)
+	MountViolation()
+}
+
+// Config is what the use case needs.
+type Config struct {
+	Tenant   string
+	Grammar  secret.Grammar
+	Router   Router
+	Ledger   *ledger.Ledger // events and idempotency records
+	Decider  policy.Decider
+	Audit    audit.Sink
+	Refs     audit.Refs
+	Sampler  *audit.Sampler // of reads under a cached grant; nil keeps every record
+	Observer Observer
+	Log      *slog.Logger
+	Now      func() time.Time
+	// IDKey is the secret under which idempotency keys are hashed.
+	IDKey []byte
+	// EnforceScopes demands the scopes of each operation from everybody but the
+	// anonymous caller, who exists only while authentication is off.
+	EnforceScopes bool
+	// FileWrites allows writes to the YAML file (dev and test).
+	FileWrites bool
+	// TellReads appends SECRET_READ events, best effort.
+	TellReads bool
+	// ReadPurpose, ValuePurpose and CopyPurpose are what the file read, the value
+	// read and the source of a copy are decided as.
+	ReadPurpose, ValuePurpose, CopyPurpose policy.Purpose
+	// PageLimit is the size of a page when none is asked for; 0 means 100.
+	PageLimit int
+}
+
+// Service does the operations. All methods may be called concurrently.
+type Service struct {
+	c     Config
+	reads *readTeller
+	self  string // this process, in open idempotency records
+}
+
+// New makes the service. Close it to flush what it still has to tell.
+func New(c Config) *Service {
+	setDefault(&c.ReadPurpose, policy.Read)
+	setDefault(&c.ValuePurpose, policy.Execute)
+	setDefault(&c.CopyPurpose, policy.Read)
+	setDefault(&c.PageLimit, 100)
+	s := &Service{c: c, self: ledger.NewID()}
+	if c.TellReads {
+		s.reads = newReadTeller(c)
+	}
+	return s
+}
+
+// Close tells the reads that are still queued.
+func (s *Service) Close() {
+	if s.reads != nil {
+		s.reads.close()
+	}
+}
+
+func setDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
