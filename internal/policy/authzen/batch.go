@@ -15,7 +15,10 @@ import (
 
 const (
 	maxBatch = 50 // evaluations in one call, each of another resource
-	parallel = 8  // calls that one DecideAll keeps under way
+	// maxOutputs is maxBatch where rule outputs are asked for: Cerbos repeats the
+	// outputs of the whole batch in every item, so the answer grows with the square.
+	maxOutputs = 10
+	parallel   = 8 // calls that one DecideAll keeps under way
 )
 
 // DecideAll answers rs in order: reads as Decide does, everything else in batches.
@@ -118,7 +121,11 @@ func (d *Decider) askItem(ctx context.Context, rs []policy.Request, it *item) er
 // askBatches asks all items in chunks. It is false when the decision point takes no
 // batches; then nothing has been answered.
 func (d *Decider) askBatches(ctx context.Context, rs []policy.Request, items []*item) bool {
-	chunks := split(items)
+	size := maxBatch
+	if d.cfg.CerbosOutputs {
+		size = maxOutputs
+	}
+	chunks := split(items, size)
 	if len(chunks) == 0 {
 		return true
 	}
@@ -135,9 +142,9 @@ func (d *Decider) askBatches(ctx context.Context, rs []policy.Request, items []*
 	return true
 }
 
-// split makes chunks of at most maxBatch items, no resource twice in one: decision
+// split makes chunks of at most size items, no resource twice in one: decision
 // points that group by resource would otherwise mix up purposes.
-func split(items []*item) [][]*item {
+func split(items []*item, size int) [][]*item {
 	var lanes [][]*item
 	nth := map[string]int{}
 	for _, it := range items {
@@ -150,7 +157,7 @@ func split(items []*item) [][]*item {
 	}
 	var chunks [][]*item
 	for _, lane := range lanes {
-		chunks = append(chunks, slices.Collect(slices.Chunk(lane, maxBatch))...)
+		chunks = append(chunks, slices.Collect(slices.Chunk(lane, size))...)
 	}
 	return chunks
 }
@@ -173,6 +180,9 @@ func refusesBatch(err error) bool {
 
 func (d *Decider) askChunk(ctx context.Context, rs []policy.Request, chunk []*item) error {
 	b := batch{Options: batchOptions{Semantic: "execute_all"}}
+	if d.cfg.CerbosOutputs {
+		b.Context = &inquiry{IncludeMeta: true} // Cerbos looks for it in the batch, not in its items
+	}
 	qs := make([]question, len(chunk))
 	for i, it := range chunk {
 		qs[i] = it.question

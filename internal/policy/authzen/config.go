@@ -58,7 +58,8 @@ type Config struct {
 	MaxEntries int
 	// CerbosOutputs asks a Cerbos decision point for its rule outputs, which carry
 	// its obligations and which it leaves out unless the context says
-	// "cerbos.includeMeta". Off: no member beyond the standard's is sent.
+	// "cerbos.includeMeta". A permit without them is then none. Off: that member is
+	// not sent, and obligations in a Cerbos policy go unseen.
 	CerbosOutputs bool
 	// Observe is told what happens, for metrics and logs.
 	Observe Observe

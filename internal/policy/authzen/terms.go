@@ -33,29 +33,43 @@ func readTerms(context object, q question) (terms, error) {
 	if err := t.addAll(context["obligations"]); err != nil {
 		return terms{}, err
 	}
-	response := context["cerbos.response"]
+	found, err := t.addOutputs(context["cerbos.response"], q)
+	if err == nil && q.outputs && !found {
+		err = errObligation // whatever they would have said is not known
+	}
+	if err != nil {
+		return terms{}, err
+	}
+	return t, nil
+}
+
+// addOutputs adds the obligations in the rule outputs of q's resource and action, and
+// says whether there is a result for q: the items of a batch all carry the results of
+// the whole batch.
+func (t *terms) addOutputs(response json.RawMessage, q question) (found bool, err error) {
 	if absent(response) {
-		return t, nil
+		return false, nil
 	}
 	var cerbos cerbosResponse
 	if err := json.Unmarshal(response, &cerbos); err != nil {
-		return terms{}, errObligation
+		return false, errObligation
 	}
 	for _, result := range cerbos.Results {
 		if result.Resource.ID != "" && result.Resource.ID != q.resource {
-			continue // a batch's items all carry the results of the whole batch
+			continue
 		}
+		found = true
 		for _, output := range result.Outputs {
 			if output.Action != "" && output.Action != q.action {
 				continue
 			}
 			val, _ := readObject(output.Val)
 			if err := t.addAll(val["obligations"]); err != nil {
-				return terms{}, err
+				return true, err
 			}
 		}
 	}
-	return t, nil
+	return found, nil
 }
 
 // cerbosResponse is the part of Cerbos' own answer that holds rule outputs.

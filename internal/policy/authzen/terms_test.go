@@ -83,6 +83,19 @@ func TestObligationsThatDeny(t *testing.T) {
 			t.Errorf("%s is permitted: %+v", context, got)
 		}
 	}
+	wanting := asked
+	wanting.outputs = true
+	for _, context := range []string{
+		`{}`, `{"cerbos.response":null}`, `{"cerbos.response":{}}`,
+		`{"cerbos.response":{"results":[{"resource":{"id":"coffer+kv2://secret/b"}}]}}`,
+	} {
+		if _, err := readTerms(decodeObject(t, context), wanting); err == nil {
+			t.Errorf("a permit without the outputs that were asked for stands: %s", context)
+		}
+	}
+	if _, err := readTerms(decodeObject(t, cerbosSaid(`{}`)), wanting); err != nil {
+		t.Errorf("outputs without obligations: %v", err)
+	}
 }
 
 func decodeObject(t *testing.T, text string) object {

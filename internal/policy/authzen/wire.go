@@ -74,6 +74,7 @@ type inquiry struct {
 // batch is several questions as the Access Evaluations API reads them. Each stands
 // alone, so that no default of the batch can leak into an item.
 type batch struct {
+	Context     *inquiry          `json:"context,omitempty"` // of no item; see Config.CerbosOutputs
 	Evaluations []json.RawMessage `json:"evaluations"`
 	Options     batchOptions      `json:"options"`
 }
@@ -87,6 +88,7 @@ type question struct {
 	body     json.RawMessage
 	resource string // canonical URI
 	action   string
+	outputs  bool // a permit must come with Cerbos' rule outputs
 }
 
 // inquire renders the question of r. Attributes that cannot be read are left out.
@@ -118,7 +120,8 @@ func (d *Decider) inquire(ctx context.Context, r policy.Request) (question, erro
 		e.Context.Attributes = &known
 	}
 	body, err := json.Marshal(e)
-	return question{body: body, resource: e.Resource.ID, action: string(r.Purpose)}, err
+	q := question{body: body, resource: e.Resource.ID, action: string(r.Purpose), outputs: d.cfg.CerbosOutputs}
+	return q, err
 }
 
 func readAttributes(ctx context.Context, r policy.Request) attributes {
