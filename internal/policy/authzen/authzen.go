@@ -2,6 +2,7 @@ package authzen
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/coffer-dev/coffer/internal/policy"
@@ -87,9 +88,12 @@ const (
 )
 
 // call is one timed call of an endpoint; an answer that read refuses has failed too.
-// errNoBatch is no failure: it says that manyEndpoint does not exist.
-func (d *Decider) call(ctx context.Context, kind endpointKind, requestID string, body []byte, read func([]byte) error) error {
-	ctx, cancel := context.WithTimeout(ctx, d.cfg.Timeout)
+// Two errors are no failures of the decision point: errNoBatch, which says that
+// manyEndpoint does not exist, and a caller who left.
+func (d *Decider) call(
+	waiting context.Context, kind endpointKind, requestID string, body []byte, read func([]byte) error,
+) error {
+	ctx, cancel := context.WithTimeout(waiting, d.cfg.Timeout)
 	defer cancel()
 	if requestID == "" {
 		requestID = d.cfg.NewID()
@@ -114,7 +118,7 @@ func (d *Decider) call(ctx context.Context, kind endpointKind, requestID string,
 		d.directory.refuseBatch()
 		return errNoBatch
 	}
-	if err != nil && d.cfg.Observe.Failed != nil {
+	if err != nil && d.cfg.Observe.Failed != nil && !errors.Is(waiting.Err(), context.Canceled) {
 		d.cfg.Observe.Failed(err)
 	}
 	return err

@@ -37,7 +37,7 @@ func (d *Decider) DecideAll(ctx context.Context, rs []policy.Request) []policy.D
 	}
 	spread(reads, func(i int) error {
 		out[i] = d.decideRead(ctx, rs[i])
-		if out[i].Reason == policy.ReasonUnavailable {
+		if out[i].Reason == policy.ReasonUnavailable && !out[i].Cached {
 			return errUnavailable
 		}
 		return nil

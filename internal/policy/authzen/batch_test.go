@@ -203,3 +203,37 @@ func TestFailureEndsTheBatch(t *testing.T) {
 		t.Errorf("asked %d times after the first failure", n)
 	}
 }
+
+func TestRememberedRefusalDoesNotEndTheBatch(t *testing.T) {
+	p := newPDP(t, func(call) (int, string) { return http.StatusInternalServerError, "" })
+	d, _ := newDecider(t, p.URL, nil)
+	expect(t, decide(d, reading(t)), policy.ReasonUnavailable)
+	p.now(always(permit))
+	rs := []policy.Request{reading(t)}
+	for i := range 20 {
+		rs = append(rs, reading(t))
+		rs[i+1].URI.Fragment = fmt.Sprint(i)
+	}
+	decs := d.DecideAll(t.Context(), rs)
+	expect(t, decs[0], policy.ReasonUnavailable)
+	for _, dec := range decs[1:] {
+		expect(t, dec, "")
+	}
+}
+
+func TestBatchHoldsBindingsAndEndsGrants(t *testing.T) {
+	p := newPDP(t, granting(`{"max_uses":9}`))
+	d, _ := newDecider(t, p.URL, nil)
+	expect(t, decide(d, reading(t)), "")
+	const item = `{"decision":true,"context":{"policy_version":"v2","obligations":{"cnf_binding":"jkt:a"}}}`
+	p.now(always(`{"evaluations":[` + item + `,` + item + `]}`))
+	bearer, prover := writing(t, "a"), writing(t, "b")
+	prover.Principal.Binding.JKT = "a"
+	decs := d.DecideAll(t.Context(), []policy.Request{bearer, prover})
+	expect(t, decs[0], policy.ReasonBinding)
+	expect(t, decs[1], "")
+	p.now(always(permit))
+	if dec := decide(d, reading(t)); dec.Cached {
+		t.Error("the grant of another policy version still serves")
+	}
+}

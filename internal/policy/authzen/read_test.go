@@ -3,7 +3,9 @@ package authzen
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -196,7 +198,9 @@ func TestCallerWhoLeavesBlamesNobody(t *testing.T) {
 		}
 		return http.StatusOK, permit
 	})
-	d, _ := newDecider(t, p.URL, nil)
+	d, _ := newDecider(t, p.URL, func(c *Config) {
+		c.Observe.Failed = func(err error) { t.Errorf("counted as a failure: %v", err) }
+	})
 	ctx, leave := context.WithCancel(t.Context())
 	go func() { <-entered; leave() }()
 	expect(t, d.Decide(ctx, reading(t)), policy.ReasonUnavailable)
@@ -346,5 +350,24 @@ func TestObserveDecided(t *testing.T) {
 	decide(d, reading(t))
 	if len(hits) != 2 || hits[0] || !hits[1] {
 		t.Errorf("observed %v", hits)
+	}
+}
+
+// BenchmarkReadUnderGrant is what a remembered permit costs a read.
+func BenchmarkReadUnderGrant(b *testing.B) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"decision":true,"context":{"obligations":{"max_uses":2000000000,"ttl_s":86400}}}`)
+	}))
+	defer server.Close()
+	d, err := New(b.Context(), Config{URL: server.URL})
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := reading(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if dec := d.Decide(b.Context(), r); !dec.Permit {
+			b.Fatalf("refused: %+v", dec)
+		}
 	}
 }
