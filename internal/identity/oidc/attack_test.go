@@ -37,6 +37,13 @@ func symmetric(t *testing.T, key []byte, kid string) string {
 	return token + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
+// flipUnused changes a bit of a last base64url character that encodes nothing, as the
+// last of 342 characters for the 256 bytes of an RSA signature has.
+func flipUnused(last byte) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	return string(alphabet[strings.IndexByte(alphabet, last)^1])
+}
+
 func TestGoodTokensOfEveryAlgorithm(t *testing.T) {
 	rsaKey := newRSA(t, "rsa", 2048)
 	keys := []signingKey{
@@ -94,6 +101,8 @@ func TestForgedSignatures(t *testing.T) {
 		"two parts":               parts[0] + "." + parts[1],
 		"four parts":              token + ".x",
 		"trailing space":          token + " ",
+		"line end at the end":     token + "\n",
+		"unused bits of base64":   token[:len(token)-1] + flipUnused(token[len(token)-1]),
 		"line end inside":         parts[0] + ".\n" + parts[1] + "." + parts[2],
 		"padding":                 parts[0] + "=." + parts[1] + "." + parts[2],
 		"critical extension":      good.sign(t, goodClaims(testIssuer), map[jose.HeaderKey]any{"crit": []string{"exp"}, "exp": 1}),

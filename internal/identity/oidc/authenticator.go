@@ -103,7 +103,7 @@ func (a *Authenticator) Ready(ctx context.Context) error {
 
 // Authenticate verifies by the configuration's own audience and leeway. A token comes
 // before a session, and either before a certificate; one that fails is never made good
-// by another. Errors are those of identity.Authenticator, or of kind Timeout when the
+// by another. It is to be called once for a request, because it uses its proof up. Errors are those of identity.Authenticator, or of kind Timeout when the
 // caller stops waiting.
 func (a *Authenticator) Authenticate(ctx context.Context, c identity.Credentials) (identity.Principal, error) {
 	return a.authenticate(ctx, c, nil)
@@ -197,11 +197,21 @@ func (a *Authenticator) verify(ctx context.Context, token string) (*verified, er
 	return v, nil
 }
 
+// examine verifies the tokens of our issuers here, and asks the authorization server,
+// if there is one, about all others, whatever their form.
 func (a *Authenticator) examine(ctx context.Context, id [32]byte, token string) (*verified, error) {
-	if !looksSigned(token) {
-		return a.introspect(ctx, id, token)
+	c, reason := parseCompact(token, maxToken)
+	if reason == "" {
+		iss, _ := c.claims.text("iss")
+		if from := a.issuers[iss]; from != nil {
+			return a.verifySigned(ctx, c, from)
+		}
+		reason = "token is of an unknown issuer"
 	}
-	return a.verifySigned(ctx, token)
+	if a.introspector == nil {
+		return nil, refuse(reason)
+	}
+	return a.introspect(ctx, id, token)
 }
 
 // byCertificate makes a caller of a client certificate that came without a token.

@@ -97,9 +97,11 @@ type Reach struct {
 type Introspection struct {
 	// Endpoint is the URL that tokens are posted to.
 	Endpoint string
-	// Alias names the server inside subjects when its answer names no issuer of ours. It
-	// may be the alias of an issuer, and then says that both are one.
+	// Alias names the server inside subjects. It may be the alias of an issuer, and then
+	// says that both know the same accounts.
 	Alias string
+	// Issuer is what `iss` of an answer must be, if it is there; empty takes any.
+	Issuer string
 	// ClientID and SecretFile authenticate us by HTTP Basic; the file is read at each
 	// call, so that a rotated secret is found. Without ClientID, Reach.TLS must carry
 	// a client certificate.

@@ -112,9 +112,6 @@ func (c Introspection) secret() (string, error) {
 
 // introspect believes what the server says of a token for as long as it may.
 func (a *Authenticator) introspect(ctx context.Context, id [32]byte, token string) (*verified, error) {
-	if a.introspector == nil {
-		return nil, refuse("token is opaque and introspection is off")
-	}
 	claims, err := a.introspector.ask(ctx, string(id[:]), token)
 	if err != nil {
 		return nil, err
@@ -124,20 +121,19 @@ func (a *Authenticator) introspect(ctx context.Context, id [32]byte, token strin
 	if reason != "" {
 		return nil, refuse(reason)
 	}
-	alias, audiences := a.introspector.config.Alias, a.introspector.config.Audiences
-	if iss, named := claims["iss"]; named {
-		text, _ := asText(iss)
-		if known := a.issuers[text]; known != nil {
-			alias, audiences = known.alias, known.audiences
+	server := a.introspector.config
+	if iss, named := claims["iss"]; named && server.Issuer != "" {
+		if text, _ := asText(iss); text != server.Issuer {
+			return nil, refuse("token is of an issuer that the authorization server does not speak for")
 		}
 	}
-	principal, bound, reason := a.readPrincipal(claims, alias)
+	principal, bound, reason := a.readPrincipal(claims, server.Alias)
 	if reason != "" {
 		return nil, refuse(reason)
 	}
 	principal.Expires = exp
 	return &verified{
-		principal: principal, binding: bound, audiences: audiences,
+		principal: principal, binding: bound, audiences: server.Audiences,
 		until: earliest(now.Add(maxVouched), exp.Add(a.config.Leeway), exp),
 	}, nil
 }

@@ -77,8 +77,9 @@ func TestOpaqueTokens(t *testing.T) {
 		sub    string
 	}{
 		"active":             {active(nil), 0, "", "auth:account:as:alice"},
-		"of an issuer":       {active(claims{"iss": testIssuer}), 0, "", "auth:account:idp:alice"},
-		"of another issuer":  {active(claims{"iss": "https://evil.example"}), 0, "", "auth:account:as:alice"},
+		"of its issuer":      {active(claims{"iss": "https://as.example"}), 0, "", "auth:account:as:alice"},
+		"of our issuer":      {active(claims{"iss": testIssuer}), fault.Unauthenticated, identity.CodeUnauthenticated, ""},
+		"of no issuer":       {active(claims{"iss": 7}), fault.Unauthenticated, identity.CodeUnauthenticated, ""},
 		"without exp":        {active(claims{"exp": nil}), 0, "", "auth:account:as:alice"},
 		"right audience":     {active(claims{"aud": "crud.secrets"}), 0, "", "auth:account:as:alice"},
 		"unknown":            {nil, fault.Unauthenticated, identity.CodeUnauthenticated, ""},
@@ -97,8 +98,10 @@ func TestOpaqueTokens(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			f := newFakeServer(t, map[string]any{"opaque-token": test.answer})
+			server := f.config(t)
+			server.Issuer = "https://as.example"
 			a := newAuthenticator(t, newFakeClock(), Config{
-				Introspection: f.config(t), Issuers: []Issuer{localIssuer(testIssuer, "idp", k)},
+				Introspection: server, Issuers: []Issuer{localIssuer(testIssuer, "idp", k)},
 			})
 			if test.sub == "" {
 				reject(t, a, bearer("opaque-token"), test.kind, test.code)
@@ -108,6 +111,27 @@ func TestOpaqueTokens(t *testing.T) {
 				t.Errorf("got %+v", p)
 			}
 		})
+	}
+}
+
+// Only tokens that are not of our own issuers are asked about, whatever their form.
+func TestSignedTokensOfOthersAreAskedAbout(t *testing.T) {
+	k := newES256(t, "k1")
+	foreign := k.sign(t, goodClaims("https://as.example"), nil)
+	forged := newES256(t, "k1").sign(t, goodClaims(testIssuer), nil)
+	f := newFakeServer(t, map[string]any{foreign: active(nil), forged: active(nil), "ey.x.y": active(nil)})
+	a := newAuthenticator(t, newFakeClock(), Config{
+		Introspection: f.config(t), Issuers: []Issuer{localIssuer(testIssuer, "idp", k)},
+	})
+	for _, token := range []string{foreign, "ey.x.y"} {
+		if p := accept(t, a, bearer(token)); p.Subject != "auth:account:as:alice" {
+			t.Errorf("got %s", p.Subject)
+		}
+	}
+	asked := f.asked.Load()
+	reject(t, a, bearer(forged), fault.Unauthenticated, identity.CodeUnauthenticated)
+	if f.asked.Load() != asked {
+		t.Error("a token that fails here was asked about")
 	}
 }
 

@@ -28,25 +28,20 @@ type compact struct {
 	claims object
 }
 
-// looksSigned says whether a token has the form of a compact JWS; others are opaque.
-func looksSigned(token string) bool {
-	return strings.Count(token, ".") == 2 && strings.HasPrefix(token, "ey")
-}
-
 // parseCompact takes a compact JWS apart. Its reason says what is wrong, or is "".
 func parseCompact(token string, limit int) (c compact, reason string) {
 	if len(token) > limit {
 		return c, "token is too large"
 	}
 	parts := strings.Split(token, ".")
-	if len(parts) != 3 || parts[2] == "" {
+	if len(parts) != 3 || len(decodePart(parts[2])) == 0 {
 		return c, "token has not three parts"
 	}
 	c.raw = token
-	if c.header = decodePart(parts[0]); c.header == nil {
+	if c.header = decodeObject(decodePart(parts[0])); c.header == nil {
 		return c, "token header is malformed"
 	}
-	if c.claims = decodePart(parts[1]); c.claims == nil {
+	if c.claims = decodeObject(decodePart(parts[1])); c.claims == nil {
 		return c, "token claims are malformed"
 	}
 	// An extension that must be understood is not: there is none that we understand.
@@ -68,9 +63,10 @@ func parseCompact(token string, limit int) (c compact, reason string) {
 	return c, ""
 }
 
-// decodePart decodes one part of a JWS that is a JSON object, or gives nil. The
-// decoder of encoding/base64 skips line ends, which have no place in a token.
-func decodePart(part string) object {
+// decodePart decodes one part of a JWS, or gives nil. It is strict where go-jose is
+// not, so that one token has one spelling: the decoder of encoding/base64 skips line
+// ends and, unless told otherwise, unused bits.
+func decodePart(part string) []byte {
 	if strings.ContainsAny(part, "\r\n") {
 		return nil
 	}
@@ -78,7 +74,7 @@ func decodePart(part string) object {
 	if err != nil {
 		return nil
 	}
-	return decodeObject(data)
+	return data
 }
 
 // decodeObject decodes a JSON object of bounded depth without duplicate members, or
