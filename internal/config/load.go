@@ -191,6 +191,9 @@ func (c *Config) derive() {
 	if c.ExternalURL == "" {
 		c.ExternalURL = "http://" + c.Listen
 	}
+	if len(c.Kafka.Brokers) > 0 {
+		c.Kafka.DevListen = "off"
+	}
 	if c.Audit.File == "" {
 		c.Audit.File = filepath.Join(c.DataDir, "audit.jsonl")
 	}

@@ -87,6 +87,9 @@ func TestDevBroker(t *testing.T) {
 		}
 		refused(t, config.Dev, "", vars, "kafka.dev_listen")
 	}
+	if c := must(t, config.Dev, "", map[string]string{"KAFKA_BROKERS": "a:9092"}); c.Kafka.DevListen != "off" {
+		t.Errorf("a broker of its own besides the given ones: %s", c.Kafka.DevListen)
+	}
 	c := must(t, config.Serve, production, map[string]string{"KAFKA_BROKERS": "a:9092,b:9092", "KAFKA_USE_TLS": "true", "KAFKA_TLS_CA_FILE": "/ca"})
 	if len(c.Kafka.Brokers) != 2 || !c.Kafka.UseTLS || c.Kafka.TLS.CAFile != "/ca" {
 		t.Fatalf("kafka %+v", c.Kafka)
