@@ -146,7 +146,7 @@ func (h *Handler) findKV(r *request, rest string) (endpoint, access, *reply) {
 	ends, known := h.kv[kind]
 	switch {
 	case !known || kind == "config" && deeper:
-		ends = endpoint{read: strayPath}
+		ends = endpoint{read: strayPath, write: strayPath, remove: strayPath, list: strayPath}
 	case r.op == list || r.op == scan:
 		r.rest = strings.TrimSuffix(path, "/")
 		if err := h.ref(r).ValidatePrefix(); err != nil {
