@@ -1,116 +1,56 @@
-package yamlfile_test
+package yamlfile
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/coffer-dev/coffer/internal/fault"
-	"github.com/coffer-dev/coffer/internal/secret"
-	"pgregory.net/rapid"
 )
 
-// numbered is a value that shows when half of it is missing.
-func numbered(n int) secret.Value {
-	return secret.Stored(fmt.Appendf(nil, `{"n":%d,"fill":"%s"}`, n, strings.Repeat(string(rune('a'+n%26)), 8000)))
-}
-
-// drawn is any JSON value of at most depth levels.
-func drawn(depth int) *rapid.Generator[any] {
-	leaves := []*rapid.Generator[any]{
-		rapid.String().AsAny(), rapid.Bool().AsAny(), rapid.Just[any](nil),
-		rapid.Int64().AsAny(), rapid.Float64Range(-1e300, 1e300).AsAny(),
-		rapid.StringMatching(`[-+:#!&*?{}\[\],|>@%"' \t\n\\0-9a-z~<=.]{0,12}`).AsAny(),
-		rapid.Map(rapid.StringMatching(`-?[1-9][0-9]{0,30}(\.[0-9]{1,20})?([eE][-+]?[0-9]{1,3})?`),
-			func(s string) any { return json.Number(s) }),
-	}
-	if depth > 0 {
-		leaves = append(leaves, object(depth).AsAny(), rapid.SliceOfN(rapid.Deferred(func() *rapid.Generator[any] {
-			return drawn(depth - 1)
-		}), 0, 3).AsAny())
-	}
-	return rapid.OneOf(leaves...)
-}
-
-func object(depth int) *rapid.Generator[map[string]any] {
-	return rapid.MapOfN(rapid.OneOf(rapid.String(), rapid.StringMatching(`[-+:#!&*?{}~<.0-9a-z\n ]{0,6}`)),
-		rapid.Deferred(func() *rapid.Generator[any] { return drawn(depth - 1) }), 0, 4)
-}
-
-func TestAnyObjectSurvives(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "secrets.yaml"))
-	put(t, s, "kept", `{"k":"v"}`)
-	rapid.Check(t, func(rt *rapid.T) {
-		raw, err := json.Marshal(object(2).Draw(rt, "value"))
-		if err != nil {
-			rt.Fatal(err)
-		}
-		v, err := secret.ParseValue(raw)
-		if err != nil {
-			rt.Fatal(err)
-		}
-		if _, err := s.Put(context.Background(), at("p"), v, nil); err != nil {
-			rt.Fatalf("put of %s: %v", raw, err)
-		}
-		got, err := s.Get(context.Background(), at("p"), 0)
-		if err != nil || !equal(got.Value.Reveal(), raw) {
-			rt.Fatalf("%s was read back as %s (%v)", raw, got.Value.Reveal(), err)
-		}
-	})
-	if got := get(t, s, "kept"); got != `{"k":"v"}` {
-		t.Fatalf("a neighbour changed: %s", got)
-	}
-}
-
-func equal(a, b []byte) bool {
-	var out [2][]byte
-	for i, raw := range [][]byte{a, b} {
-		dec := json.NewDecoder(bytes.NewReader(raw))
-		dec.UseNumber()
-		var any any
-		if dec.Decode(&any) != nil {
-			return false
-		}
-		out[i], _ = json.Marshal(any)
-	}
-	return bytes.Equal(out[0], out[1])
-}
-
-// FuzzFile opens any file: it is refused, or read as JSON and still the same for
-// every other key after a write.
-func FuzzFile(f *testing.F) {
-	f.Add(handmade)
+// FuzzDocument reads any text: it is refused, or every node of it is JSON or
+// refused, and after a change it is the same for every other key.
+func FuzzDocument(f *testing.F) {
+	f.Add("# head\n\nother: 1 # line\nsecret:\n    # above\n    p: {k: v}\n    # foot\n")
 	f.Add("a: &a {k: v}\nsecret: {p: *a, q: {<<: *a}}\n")
 	f.Add("secret: {p: [!!float 1e999, 0x1f, .5, 2026-01-02]} # x\n")
-	path := filepath.Join(f.TempDir(), "secrets.yaml")
+	f.Add("secret:\n  p: |\n    one\n    two\n  q: >-\n    folded\n")
+	f.Add("? p\n: \"\\0\"\n'': ~\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		write(t, path, text)
-		s := open(t, path)
-		before, err := s.Get(context.Background(), at("p"), 0)
-		known := err == nil
-		if known && !json.Valid(before.Value.Reveal()) {
-			t.Fatalf("not JSON: %q", before.Value.Reveal())
-		}
-		_, err = s.Put(context.Background(), at("written/by/the/fuzzer"), value(t, `{"k":"v"}`), nil)
+		doc, err := parse([]byte(text))
 		if err != nil {
-			if fault.KindOf(err) != fault.Invalid {
-				t.Fatalf("put: %v", err)
-			}
-			if after, _ := os.ReadFile(path); string(after) != text {
-				t.Fatal("a refused write changed the file")
-			}
+			wantInvalid(t, err)
 			return
 		}
-		if got := get(t, s, "written/by/the/fuzzer"); got != `{"k":"v"}` {
-			t.Fatalf("read back %s", got)
+		before, _ := parse([]byte(text))
+		way := []string{"written", "by", "the", "fuzzer"}
+		node, _ := fromJSON([]byte(`{"k":"v"}`))
+		if err := put(root(doc), way, node); err != nil {
+			wantInvalid(t, err)
+			return
 		}
-		if after, err := s.Get(context.Background(), at("p"), 0); known && (err != nil || !after.Value.Equal(before.Value)) {
-			t.Fatalf("another key changed: %v", err)
+		data, err := encode(doc, indentOf(root(doc)))
+		if err != nil {
+			wantInvalid(t, err)
+			return
+		}
+		after, err := parse(data)
+		if err != nil || find(root(after), append(way, "k")) == nil {
+			t.Fatalf("what was written cannot be read: %v", err)
+		}
+		for i := 0; i < len(root(before).Content); i += 2 {
+			name := root(before).Content[i].Value
+			if name != way[0] && !sameTree(root(before).Content[i+1], find(root(after), []string{name})) {
+				t.Fatal("another key changed")
+			}
+		}
+		if _, err := toValue(root(after)); err != nil && fault.KindOf(err) != fault.Invalid {
+			t.Fatalf("value: %v", err)
 		}
 	})
+}
+
+func wantInvalid(t *testing.T, err error) {
+	t.Helper()
+	if fault.KindOf(err) != fault.Invalid {
+		t.Fatalf("error is %v, want invalid", err)
+	}
 }
