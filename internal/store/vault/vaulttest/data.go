@@ -10,6 +10,7 @@ import (
 
 	"github.com/coffer-dev/coffer/internal/fault"
 	"github.com/coffer-dev/coffer/internal/secret"
+	"github.com/coffer-dev/coffer/internal/store/vault/vaulttest/wire"
 )
 
 // casRounds bounds how often a patch without check-and-set meets other writers.
@@ -37,9 +38,9 @@ func (h *Handler) readData(ctx context.Context, r *request) reply {
 	if bad != nil {
 		return *bad
 	}
-	data, err := decode(s.Value)
+	data, err := wire.Decode(s.Value.Reveal())
 	if err != nil {
-		return r.fail(err)
+		return r.fail(unreadable())
 	}
 	return found(object{"data": data, "metadata": versionData(s.Version, s.Custom)})
 }
@@ -98,7 +99,7 @@ func rounded(v secret.Value) (secret.Value, error) {
 	if err := json.Unmarshal(v.Reveal(), &data); err != nil {
 		return v, fault.New(fault.Invalid, "a number is out of range")
 	}
-	return secret.ParseValue(encode(data))
+	return secret.ParseValue(wire.Encode(data))
 }
 
 func (h *Handler) put(ctx context.Context, r *request, value secret.Value, cas *int64) reply {
@@ -124,14 +125,14 @@ func (r *request) data() (json.RawMessage, *reply) {
 }
 
 func (r *request) cas() (*int64, error) {
-	options, err := r.body.object("options")
+	options, err := r.body.Object("options")
 	if err != nil {
 		return nil, err
 	}
 	if _, ok := options["cas"]; !ok {
 		return nil, nil
 	}
-	text, _ := options.scalar("cas")
+	text, _ := options.Scalar("cas")
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "error parsing check-and-set parameter")
@@ -166,7 +167,7 @@ func (h *Handler) destroyVersions(ctx context.Context, r *request) reply {
 // eachVersion reads the version list. Numbers that no version can have are ignored
 // as unknown ones are.
 func (h *Handler) eachVersion(r *request, none string, act func([]int64) error) reply {
-	given, err := r.body.integers("versions")
+	given, err := r.body.Integers("versions")
 	if err != nil {
 		return r.fail(err)
 	}
@@ -196,22 +197,13 @@ func (h *Handler) nothingMissing(r *request, err error) reply {
 // versionData is what every answer tells of a version.
 func versionData(v secret.VersionInfo, custom map[string]string) object {
 	return object{
-		"created_time":    stamp(v.Created),
+		"created_time":    wire.Stamp(v.Created),
 		"custom_metadata": custom,
-		"deletion_time":   stamp(v.Deleted),
+		"deletion_time":   wire.Stamp(v.Deleted),
 		"destroyed":       v.Destroyed,
 		"version":         v.Version,
 	}
 }
 
-// decode gives a value as maps and lists, numbers with their literals, so that it
-// is rendered with sorted keys.
-func decode(v secret.Value) (object, error) {
-	var data object
-	dec := json.NewDecoder(bytes.NewReader(v.Reveal()))
-	dec.UseNumber()
-	if err := dec.Decode(&data); err != nil {
-		return nil, fault.New(fault.Corrupt, "stored value is not an object")
-	}
-	return data, nil
-}
+// unreadable says that the store gave something that is no value.
+func unreadable() error { return fault.New(fault.Corrupt, "stored value is not an object") }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/store/vault/vaulttest/wire"
 )
 
 func (h *Handler) groupRoutes() []route {
@@ -16,7 +17,7 @@ func (h *Handler) groupRoutes() []route {
 	}
 	byName := func(r *request) GroupKey { return GroupKey{Name: r.rest} }
 	byID := func(r *request) GroupKey { return GroupKey{ID: r.rest} }
-	inBody := func(r *request) GroupKey { return GroupKey{ID: r.body.text("id"), Name: r.body.text("name")} }
+	inBody := func(r *request) GroupKey { return GroupKey{ID: r.body.Text("id"), Name: r.body.Text("name")} }
 	return []route{
 		{"identity/group", guarded, endpoint{write: h.writeGroup(inBody)}},
 		{"identity/group/name", guarded, endpoint{list: h.listGroupNames}},
@@ -75,14 +76,14 @@ func (h *Handler) writeGroup(key keyed) action {
 	}
 }
 
-func overlayGroup(g *Group, body fields) error {
-	if name := body.text("name"); name != "" {
+func overlayGroup(g *Group, body wire.Fields) error {
+	if name := body.Text("name"); name != "" {
 		g.Name = name
 	}
 	if g.Name == "" {
 		return fault.New(fault.Invalid, "missing group name")
 	}
-	if kind := body.text("type"); kind != "" {
+	if kind := body.Text("type"); kind != "" {
 		g.Type = kind
 	}
 	if g.Type != "internal" && g.Type != "external" {
@@ -93,22 +94,22 @@ func overlayGroup(g *Group, body fields) error {
 		dst  *[]string
 	}{{"policies", &g.Policies}, {"member_entity_ids", &g.Entities}, {"member_group_ids", &g.Children}}
 	for _, l := range lists {
-		given, err := body.list(l.name)
+		given, err := body.List(l.name)
 		if err != nil {
 			return err
 		}
-		if body.given(l.name) {
+		if body.Given(l.name) {
 			*l.dst = given
 		}
 	}
 	return overlayMetadata(g, body)
 }
 
-func overlayMetadata(g *Group, body fields) error {
-	if !body.given("metadata") {
+func overlayMetadata(g *Group, body wire.Fields) error {
+	if !body.Given("metadata") {
 		return nil
 	}
-	texts, err := body.texts("metadata")
+	texts, err := body.Texts("metadata")
 	if err != nil {
 		return err
 	}
@@ -155,8 +156,8 @@ func (h *Handler) listGroups(ctx context.Context, r *request, key func(Group) st
 
 func (h *Handler) writeAlias(ctx context.Context, r *request) reply {
 	a, err := h.cfg.Groups.PutAlias(ctx, Alias{
-		ID: r.body.text("id"), Name: r.body.text("name"),
-		MountAccessor: r.body.text("mount_accessor"), GroupID: r.body.text("canonical_id"),
+		ID: r.body.Text("id"), Name: r.body.Text("name"),
+		MountAccessor: r.body.Text("mount_accessor"), GroupID: r.body.Text("canonical_id"),
 	})
 	if err != nil {
 		return r.fail(err)
@@ -170,9 +171,9 @@ func (h *Handler) lookupGroup(ctx context.Context, r *request) reply {
 	if err != nil {
 		return r.fail(err)
 	}
-	id, name := r.body.text("id"), r.body.text("name")
-	alias, aliasID := r.body.text("alias_name"), r.body.text("alias_id")
-	accessor := r.body.text("alias_mount_accessor")
+	id, name := r.body.Text("id"), r.body.Text("name")
+	alias, aliasID := r.body.Text("alias_name"), r.body.Text("alias_id")
+	accessor := r.body.Text("alias_mount_accessor")
 	for _, g := range groups {
 		hit := id != "" && g.ID == id || name != "" && strings.EqualFold(g.Name, name)
 		if a := g.Alias; a != nil && !hit {
@@ -189,12 +190,12 @@ func groupData(g Group) object {
 	alias := object{}
 	if a := g.Alias; a != nil {
 		alias = object{
-			"canonical_id": a.GroupID, "creation_time": stamp(a.Created), "id": a.ID, "last_update_time": stamp(a.Updated),
+			"canonical_id": a.GroupID, "creation_time": wire.Stamp(a.Created), "id": a.ID, "last_update_time": wire.Stamp(a.Updated),
 			"merged_from_canonical_ids": nil, "metadata": nil, "mount_accessor": a.MountAccessor, "name": a.Name,
 		}
 	}
 	return object{
-		"alias": alias, "creation_time": stamp(g.Created), "id": g.ID, "last_update_time": stamp(g.Updated),
+		"alias": alias, "creation_time": wire.Stamp(g.Created), "id": g.ID, "last_update_time": wire.Stamp(g.Updated),
 		"member_entity_ids": orNull(g.Entities), "member_group_ids": orNull(g.Children), "metadata": g.Metadata,
 		"modify_index": g.Revision, "name": g.Name, "namespace_id": "root", "parent_group_ids": orNull(g.Parents),
 		"policies": orNull(g.Policies), "type": g.Type,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/coffer-dev/coffer/internal/fault"
 	"github.com/coffer-dev/coffer/internal/secret"
+	"github.com/coffer-dev/coffer/internal/store/vault/vaulttest/wire"
 )
 
 const ignoredCAS = `"cas_required" set to false, but is mandated by backend config. This value will be ignored.`
@@ -24,18 +25,18 @@ func (h *Handler) metaData(m secret.Metadata) object {
 	versions := object{}
 	for _, v := range m.Versions {
 		versions[strconv.FormatInt(v.Version, 10)] = object{
-			"created_time": stamp(v.Created), "deletion_time": stamp(v.Deleted), "destroyed": v.Destroyed,
+			"created_time": wire.Stamp(v.Created), "deletion_time": wire.Stamp(v.Deleted), "destroyed": v.Destroyed,
 		}
 	}
 	data := object{
 		"cas_required":         m.CASRequired,
-		"created_time":         stamp(m.Created),
+		"created_time":         wire.Stamp(m.Created),
 		"current_version":      m.Current,
 		"custom_metadata":      m.Custom,
 		"delete_version_after": m.DeleteVersionAfter.String(),
 		"max_versions":         m.MaxVersions,
 		"oldest_version":       m.Oldest,
-		"updated_time":         stamp(m.Updated),
+		"updated_time":         wire.Stamp(m.Updated),
 		"versions":             versions,
 	}
 	if !h.cfg.HashiCorp {
@@ -114,22 +115,22 @@ func (h *Handler) setMeta(ctx context.Context, r *request, change secret.MetaCha
 
 // metaChange reads the settings of a body; custom metadata arrives as a merge.
 func (h *Handler) metaChange(r *request) (c secret.MetaChange, err error) {
-	if c.Merge, err = r.body.texts("custom_metadata"); err != nil {
+	if c.Merge, err = r.body.Texts("custom_metadata"); err != nil {
 		return c, err
 	}
-	if c.MaxVersions, err = r.body.integer("max_versions"); err != nil {
+	if c.MaxVersions, err = r.body.Integer("max_versions"); err != nil {
 		return c, err
 	}
-	if c.CASRequired, err = r.body.boolean("cas_required"); err != nil {
+	if c.CASRequired, err = r.body.Boolean("cas_required"); err != nil {
 		return c, err
 	}
-	if c.DeleteVersionAfter, err = r.body.duration("delete_version_after"); err != nil || h.cfg.HashiCorp {
+	if c.DeleteVersionAfter, err = r.body.Duration("delete_version_after"); err != nil || h.cfg.HashiCorp {
 		return c, err
 	}
-	if c.MetaCASRequired, err = r.body.boolean("metadata_cas_required"); err != nil {
+	if c.MetaCASRequired, err = r.body.Boolean("metadata_cas_required"); err != nil {
 		return c, err
 	}
-	c.CAS, err = r.body.integer("metadata_cas")
+	c.CAS, err = r.body.Integer("metadata_cas")
 	return c, err
 }
 

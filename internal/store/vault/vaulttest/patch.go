@@ -1,14 +1,13 @@
 package vaulttest
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 
 	"github.com/coffer-dev/coffer/internal/fault"
 	"github.com/coffer-dev/coffer/internal/secret"
+	"github.com/coffer-dev/coffer/internal/store/vault/vaulttest/wire"
 )
 
 // patchData merges into the latest version (RFC 7396) and writes under
@@ -78,33 +77,13 @@ func (h *Handler) needCAS(ctx context.Context, r *request, cas *int64) error {
 }
 
 func mergeInto(v secret.Value, raw []byte) (secret.Value, error) {
-	target, err := decode(v)
+	target, err := wire.Decode(v.Reveal())
 	if err != nil {
-		return secret.Value{}, err
+		return secret.Value{}, unreadable()
 	}
-	var change object
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	if dec.Decode(&change) != nil {
+	change, err := wire.Decode(raw)
+	if err != nil {
 		return secret.Value{}, fault.New(fault.Invalid, "failed to decode JSON input: not a JSON object")
 	}
-	return secret.ParseValue(encode(merge(target, change)))
-}
-
-func merge(target, change object) object {
-	if target == nil {
-		target = object{}
-	}
-	for name, v := range change {
-		switch v := v.(type) {
-		case nil:
-			delete(target, name)
-		case object:
-			below, _ := target[name].(object)
-			target[name] = merge(below, v)
-		default:
-			target[name] = v
-		}
-	}
-	return target
+	return secret.ParseValue(wire.Encode(wire.Merge(target, change)))
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/store/vault/vaulttest/wire"
 )
 
 const defaultPolicy = "default"
@@ -47,9 +48,9 @@ func (h *Handler) writePolicy(ctx context.Context, r *request) reply {
 	if name == RootPolicy {
 		return invalid("cannot update %q policy", RootPolicy)
 	}
-	text := r.body.text("policy")
+	text := r.body.Text("policy")
 	if text == "" {
-		text = r.body.text("rules")
+		text = r.body.Text("rules")
 	}
 	if text == "" {
 		return invalid("'policy' parameter not supplied or empty")
@@ -83,7 +84,7 @@ func (h *Handler) readPolicy(ctx context.Context, r *request, shape policyShape)
 		return system(object{"name": p.Name, "rules": p.Text})
 	}
 	return system(object{
-		"cas_required": false, "modified": stamp(p.Modified), "name": p.Name, "policy": p.Text, "version": p.Version,
+		"cas_required": false, "modified": wire.Stamp(p.Modified), "name": p.Name, "policy": p.Text, "version": p.Version,
 	})
 }
 

@@ -2,18 +2,16 @@ package vaulttest
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/store/vault/vaulttest/wire"
 )
 
-// object is the members of an answer; encoding sorts them.
-type object = map[string]any
+type object = wire.Object
 
 // reply is one answer before it is rendered.
 type reply struct {
@@ -105,15 +103,15 @@ func (h *Handler) render(a reply) []byte {
 	case a.raw != nil:
 		return a.raw
 	case a.errors != nil:
-		return encode(object{"errors": a.errors})
+		return wire.Encode(object{"errors": a.errors})
 	case a.bare:
-		return encode(a.data)
+		return wire.Encode(a.data)
 	}
 	e := envelope{RequestID: h.id(), Data: a.data, WrapInfo: a.wrapInfo, Warnings: a.warnings, Auth: a.auth}
 	if a.wrapInfo != nil {
 		e.RequestID = ""
 	}
-	body := encode(e)
+	body := wire.Encode(e)
 	if !a.atTop || len(a.data) == 0 {
 		return body
 	}
@@ -125,30 +123,13 @@ func atTop(data object, body []byte) []byte {
 	var buf bytes.Buffer
 	buf.WriteByte('{')
 	for _, name := range slices.Sorted(maps.Keys(data)) {
-		buf.Write(bytes.TrimSpace(encode(name)))
+		buf.Write(bytes.TrimSpace(wire.Encode(name)))
 		buf.WriteByte(':')
-		buf.Write(bytes.TrimSpace(encode(data[name])))
+		buf.Write(bytes.TrimSpace(wire.Encode(data[name])))
 		buf.WriteByte(',')
 	}
 	buf.Write(body[1:])
 	return buf.Bytes()
-}
-
-// encode renders JSON as servers do: keys sorted, <>& escaped, a line feed behind.
-func encode(v any) []byte {
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(v); err != nil {
-		return []byte(`{"errors":["answer cannot be encoded"]}` + "\n")
-	}
-	return buf.Bytes()
-}
-
-// stamp shows a time as servers do; no time is an empty text.
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339Nano)
 }
 
 // id makes a random id in the form of a UUID.
@@ -156,6 +137,11 @@ func (h *Handler) id() string {
 	b := h.random(16)
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// invalid is the reply to a malformed field.
+func invalid(format string, args ...any) reply {
+	return *refuse(http.StatusBadRequest, fmt.Sprintf(format, args...))
 }
 
 func rateLimited(path string) string { return `request path "` + path + `": rate limit quota exceeded` }

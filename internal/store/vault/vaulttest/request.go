@@ -7,8 +7,11 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/coffer-dev/coffer/internal/store/vault/vaulttest/wire"
 )
 
 // maxBody bounds a request body, in bytes: a value of the largest size, every byte
@@ -39,7 +42,7 @@ type request struct {
 	namespace string
 	token     string
 	query     url.Values
-	body      fields
+	body      wire.Fields
 	wrapTTL   time.Duration
 	session   session
 }
@@ -74,7 +77,7 @@ func parseRequest(w http.ResponseWriter, r *http.Request) (*request, *reply) {
 		}
 	}
 	if text := r.Header.Get("X-Vault-Wrap-TTL"); text != "" {
-		if req.wrapTTL, ok = duration(text); !ok || req.wrapTTL < 0 {
+		if req.wrapTTL, ok = wire.Duration(text); !ok || req.wrapTTL < 0 {
 			return req, refuse(http.StatusBadRequest, "error parsing X-Vault-Wrap-TTL")
 		}
 	}
@@ -140,4 +143,17 @@ func contentType(r *http.Request, op operation) *reply {
 	}
 	return refuse(http.StatusUnsupportedMediaType,
 		"PATCH requires Content-Type of "+mergePatch+", provided "+given)
+}
+
+// queryInteger reads a number of the query; absent or empty is 0.
+func (r *request) queryInteger(name string) (int64, error) {
+	text := r.query.Get(name)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, wire.BadField(name)
+	}
+	return n, nil
 }

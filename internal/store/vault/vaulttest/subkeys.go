@@ -1,6 +1,10 @@
 package vaulttest
 
-import "context"
+import (
+	"context"
+
+	"github.com/coffer-dev/coffer/internal/store/vault/vaulttest/wire"
+)
 
 // readSubkeys shows the names of a value without the values.
 func (h *Handler) readSubkeys(ctx context.Context, r *request) reply {
@@ -12,22 +16,9 @@ func (h *Handler) readSubkeys(ctx context.Context, r *request) reply {
 	if bad != nil {
 		return *bad
 	}
-	data, err := decode(s.Value)
+	data, err := wire.Decode(s.Value.Reveal())
 	if err != nil {
-		return r.fail(err)
+		return r.fail(unreadable())
 	}
-	return found(object{"subkeys": subkeys(data, depth), "metadata": versionData(s.Version, s.Custom)})
-}
-
-// subkeys keeps depth levels of objects, all of them when depth is 0. Everything
-// that is not an object, and everything below, is null.
-func subkeys(data object, depth int64) object {
-	out := object{}
-	for name, v := range data {
-		out[name] = nil
-		if below, ok := v.(object); ok && len(below) > 0 && depth != 1 {
-			out[name] = subkeys(below, max(depth-1, 0))
-		}
-	}
-	return out
+	return found(object{"subkeys": wire.Subkeys(data, depth), "metadata": versionData(s.Version, s.Custom)})
 }

@@ -66,9 +66,9 @@ func (h *Handler) initStatus(context.Context, *request) reply {
 
 // capabilities answers, for each path, what the caller's own token may do there.
 func (h *Handler) capabilities(ctx context.Context, r *request) reply {
-	paths, err := r.body.list("paths")
+	paths, err := r.body.List("paths")
 	if err == nil && len(paths) == 0 {
-		paths, err = r.body.list("path")
+		paths, err = r.body.List("path")
 	}
 	if err != nil {
 		return r.fail(err)

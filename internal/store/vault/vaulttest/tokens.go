@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coffer-dev/coffer/internal/secret"
+	"github.com/coffer-dev/coffer/internal/store/vault/vaulttest/wire"
 )
 
 // session is one token that exists.
@@ -97,12 +98,12 @@ func (h *Handler) lookupSelf(_ context.Context, r *request) reply {
 	data := object{
 		"accessor": s.accessor, "creation_time": s.created.Unix(), "creation_ttl": seconds(s.token.TTL),
 		"display_name": "token", "entity_id": "", "expire_time": nil, "explicit_max_ttl": 0,
-		"id": s.text, "issue_time": stamp(s.created), "meta": nil, "num_uses": 0, "orphan": true,
+		"id": s.text, "issue_time": wire.Stamp(s.created), "meta": nil, "num_uses": 0, "orphan": true,
 		"path": "auth/token/create", "policies": s.policies(), "renewable": s.token.Renewable,
 		"ttl": 0, "type": "service",
 	}
 	if !s.expires.IsZero() {
-		data["expire_time"] = stamp(s.expires)
+		data["expire_time"] = wire.Stamp(s.expires)
 		data["ttl"] = seconds(s.expires.Sub(h.now()))
 	}
 	return found(data)
@@ -114,7 +115,7 @@ func (h *Handler) renewSelf(_ context.Context, r *request) reply {
 		return invalid("%s", multi("lease is not renewable"))
 	}
 	ttl := s.token.TTL
-	if asked, err := r.body.duration("increment"); err != nil {
+	if asked, err := r.body.Duration("increment"); err != nil {
 		return r.fail(err)
 	} else if asked != nil && *asked > 0 {
 		ttl = *asked
@@ -139,7 +140,7 @@ func (h *Handler) revokeSelf(_ context.Context, r *request) reply {
 
 func (h *Handler) loginAppRole(_ context.Context, r *request) reply {
 	for _, role := range h.cfg.AppRoles {
-		if role.RoleID != r.body.text("role_id") || role.SecretID != r.body.text("secret_id") {
+		if role.RoleID != r.body.Text("role_id") || role.SecretID != r.body.Text("secret_id") {
 			continue
 		}
 		s, text := h.newSession(role.Token), "s."+hex.EncodeToString(h.random(16))

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"net/http"
 	"time"
+
+	"github.com/coffer-dev/coffer/internal/store/vault/vaulttest/wire"
 )
 
 // wrap is one body that waits to be fetched, once.
@@ -25,7 +27,7 @@ func (h *Handler) wrapUp(r *request, body []byte) reply {
 	}
 	h.wraps[text] = wrap{body: body, expires: now.Add(r.wrapTTL)}
 	return reply{status: http.StatusOK, wrapInfo: object{
-		"accessor": hex.EncodeToString(h.random(12)), "creation_path": r.path, "creation_time": stamp(now),
+		"accessor": hex.EncodeToString(h.random(12)), "creation_path": r.path, "creation_time": wire.Stamp(now),
 		"token": text, "ttl": seconds(r.wrapTTL),
 	}}
 }
@@ -33,7 +35,7 @@ func (h *Handler) wrapUp(r *request, body []byte) reply {
 // unwrap hands out a body. The token is the member of that name, else the
 // caller's own.
 func (h *Handler) unwrap(_ context.Context, r *request) reply {
-	text := r.body.text("token")
+	text := r.body.Text("token")
 	if text == "" {
 		text = r.token
 	}

@@ -1,10 +1,8 @@
-package vaulttest
+package wire
 
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -12,19 +10,19 @@ import (
 	"github.com/coffer-dev/coffer/internal/fault"
 )
 
-// fields are the members of a body, unread. Servers take text for numbers and
+// Fields are the members of a body, unread. Servers take text for numbers and
 // numbers for text, and so do the methods here.
-type fields map[string]json.RawMessage
+type Fields map[string]json.RawMessage
 
-// given says whether a member is there and not null.
-func (f fields) given(name string) bool {
+// Given says whether a member is there and not null.
+func (f Fields) Given(name string) bool {
 	raw, ok := f[name]
 	return ok && string(raw) != "null"
 }
 
-// scalar gives a member's text: of a JSON text its content, of a number or a
+// Scalar gives a member's text: of a JSON text its content, of a number or a
 // boolean its literal, with booleans as 1 and 0.
-func (f fields) scalar(name string) (string, bool) { return scalar(f[name]) }
+func (f Fields) Scalar(name string) (string, bool) { return scalar(f[name]) }
 
 func scalar(raw json.RawMessage) (string, bool) {
 	var v any
@@ -47,50 +45,53 @@ func scalar(raw json.RawMessage) (string, bool) {
 	return "", false
 }
 
-// text is scalar without the sign that tells absent from empty.
-func (f fields) text(name string) string {
-	s, _ := f.scalar(name)
+// Text is Scalar without the sign that tells absent from empty.
+func (f Fields) Text(name string) string {
+	s, _ := f.Scalar(name)
 	return s
 }
 
-func (f fields) integer(name string) (*int64, error) {
-	if !f.given(name) {
+// Integer reads a whole number; nil when there is none.
+func (f Fields) Integer(name string) (*int64, error) {
+	if !f.Given(name) {
 		return nil, nil
 	}
-	s, _ := f.scalar(name)
+	s, _ := f.Scalar(name)
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
-		return nil, badField(name)
+		return nil, BadField(name)
 	}
 	return &n, nil
 }
 
-func (f fields) boolean(name string) (*bool, error) {
-	if !f.given(name) {
+// Boolean reads a truth value; nil when there is none.
+func (f Fields) Boolean(name string) (*bool, error) {
+	if !f.Given(name) {
 		return nil, nil
 	}
-	s, _ := f.scalar(name)
+	s, _ := f.Scalar(name)
 	b, err := strconv.ParseBool(s)
 	if err != nil {
-		return nil, badField(name)
+		return nil, BadField(name)
 	}
 	return &b, nil
 }
 
-func (f fields) duration(name string) (*time.Duration, error) {
-	if !f.given(name) {
+// Duration reads a span of time; nil when there is none.
+func (f Fields) Duration(name string) (*time.Duration, error) {
+	if !f.Given(name) {
 		return nil, nil
 	}
-	s, _ := f.scalar(name)
-	d, ok := duration(s)
+	s, _ := f.Scalar(name)
+	d, ok := Duration(s)
 	if !ok {
-		return nil, badField(name)
+		return nil, BadField(name)
 	}
 	return &d, nil
 }
 
-// duration reads seconds or a Go duration.
-func duration(text string) (time.Duration, bool) {
+// Duration reads seconds or a Go duration.
+func Duration(text string) (time.Duration, bool) {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return time.Duration(n) * time.Second, true
 	}
@@ -98,16 +99,16 @@ func duration(text string) (time.Duration, bool) {
 	return d, err == nil
 }
 
-// list reads a list of scalars, or one text with commas.
-func (f fields) list(name string) ([]string, error) {
-	if !f.given(name) {
+// List reads a list of scalars, or one text with commas.
+func (f Fields) List(name string) ([]string, error) {
+	if !f.Given(name) {
 		return nil, nil
 	}
 	var items []json.RawMessage
 	if json.Unmarshal(f[name], &items) != nil {
-		s, ok := f.scalar(name)
+		s, ok := f.Scalar(name)
 		if !ok {
-			return nil, badField(name)
+			return nil, BadField(name)
 		}
 		return splitList(s), nil
 	}
@@ -115,7 +116,7 @@ func (f fields) list(name string) ([]string, error) {
 	for _, item := range items {
 		s, ok := scalar(item)
 		if !ok {
-			return nil, badField(name)
+			return nil, BadField(name)
 		}
 		out = append(out, s)
 	}
@@ -132,8 +133,9 @@ func splitList(text string) []string {
 	return out
 }
 
-func (f fields) integers(name string) ([]int64, error) {
-	items, err := f.list(name)
+// Integers reads a list of whole numbers in any form that List reads.
+func (f Fields) Integers(name string) ([]int64, error) {
+	items, err := f.List(name)
 	if err != nil {
 		return nil, err
 	}
@@ -141,17 +143,17 @@ func (f fields) integers(name string) ([]int64, error) {
 	for _, s := range items {
 		n, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
-			return nil, badField(name)
+			return nil, BadField(name)
 		}
 		out = append(out, n)
 	}
 	return out, nil
 }
 
-// object reads the members of an object; null counts as an empty one.
-func (f fields) object(name string) (fields, error) {
-	out := fields{}
-	if !f.given(name) {
+// Object reads the members of an object; null counts as an empty one.
+func (f Fields) Object(name string) (Fields, error) {
+	out := Fields{}
+	if !f.Given(name) {
 		return out, nil
 	}
 	if json.Unmarshal(f[name], &out) != nil {
@@ -160,9 +162,9 @@ func (f fields) object(name string) (fields, error) {
 	return out, nil
 }
 
-// texts reads an object whose values are scalars; a nil value stands for null.
-func (f fields) texts(name string) (map[string]*string, error) {
-	members, err := f.object(name)
+// Texts reads an object whose values are scalars; a nil value stands for null.
+func (f Fields) Texts(name string) (map[string]*string, error) {
+	members, err := f.Object(name)
 	if err != nil {
 		return nil, err
 	}
@@ -174,32 +176,14 @@ func (f fields) texts(name string) (map[string]*string, error) {
 		}
 		s, ok := scalar(raw)
 		if !ok {
-			return nil, badField(name)
+			return nil, BadField(name)
 		}
 		out[k] = &s
 	}
 	return out, nil
 }
 
-// queryInteger reads a number of the query; absent or empty is 0.
-func (r *request) queryInteger(name string) (int64, error) {
-	text := r.query.Get(name)
-	if text == "" {
-		return 0, nil
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return 0, badField(name)
-	}
-	return n, nil
-}
-
-// badField never repeats the input, unlike a real server.
-func badField(name string) error {
+// BadField is the refusal of a field, an Invalid fault. It never repeats the input, unlike a real server.
+func BadField(name string) error {
 	return fault.New(fault.Invalid, "Field validation failed: error converting input for field %q", name)
-}
-
-// invalid is the reply to a malformed field.
-func invalid(format string, args ...any) reply {
-	return *refuse(http.StatusBadRequest, fmt.Sprintf(format, args...))
 }
