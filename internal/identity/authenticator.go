@@ -19,6 +19,9 @@ type Credentials struct {
 	Client     *x509.Certificate // verified client certificate, direct or from a trusted proxy
 }
 
+// HasProof says whether a proof of possession came along, which can be shown once only.
+func (c Credentials) HasProof() bool { return c.Proof != "" }
+
 // String hides the credentials.
 func (Credentials) String() string { return "[credentials]" }
 

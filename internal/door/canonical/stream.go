@@ -1,0 +1,218 @@
+package canonical
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/coffer-dev/coffer/internal/audit"
+	"github.com/coffer-dev/coffer/internal/door"
+	"github.com/coffer-dev/coffer/internal/event"
+	"github.com/coffer-dev/coffer/internal/fault"
+)
+
+// The stream is pinged so that proxies keep it, and the caller's right to it is
+// looked at again within 30 s of its loss.
+const (
+	pingEvery  = 15 * time.Second
+	writeLimit = 10 * time.Second
+)
+
+// admitDev admits who may use the development endpoints.
+func (h handlers) admitDev(r *door.Request) error {
+	if h.c.Dev == Admin && !r.Principal.HasRole("admin") {
+		return fault.Coded(fault.Forbidden, "SECRET_AUTHZ_FAILED", "role admin is required")
+	}
+	return nil
+}
+
+// events streams what changed as server-sent events, from behind Last-Event-ID on.
+func (h handlers) events(w http.ResponseWriter, r *door.Request) error {
+	if err := h.admitDev(r); err != nil {
+		return err
+	}
+	after, err := h.cursor(r)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	head := w.Header()
+	head.Set("Content-Type", "text/event-stream")
+	head.Set("Cache-Control", "no-cache")
+	w.WriteHeader(http.StatusOK)
+	s := &stream{w: w, out: http.NewResponseController(w)}
+	if err := s.write(": hello\n\n"); err != nil {
+		return nil //nolint:nilerr // the client is gone
+	}
+	go h.watch(ctx, cancel, s, r)
+	f := event.Follower{Log: h.c.Events, Tenant: h.c.Tenant, After: after}
+	if err := f.Follow(ctx, s); err != nil && ctx.Err() == nil && !errors.Is(err, errGone) {
+		return fmt.Errorf("follow events: %w", err)
+	}
+	return nil
+}
+
+// cursor is the sequence to go on behind: the client's, or the end of the log.
+func (h handlers) cursor(r *door.Request) (int64, error) {
+	id := r.Header.Get("Last-Event-ID")
+	if id == "" {
+		return h.c.Events.End(r.Context())
+	}
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil || n < 0 || id[0] == '+' {
+		return 0, fault.New(fault.Invalid, "Last-Event-ID is malformed")
+	}
+	return n, nil
+}
+
+// watch pings, and ends the stream when the caller loses the right to it, its token
+// expires, or the server closes.
+func (h handlers) watch(ctx context.Context, end context.CancelCauseFunc, s *stream, r *door.Request) {
+	tick := time.NewTicker(pingEvery)
+	defer tick.Stop()
+	var expired <-chan time.Time
+	if exp := r.Principal.Expires; !exp.IsZero() {
+		t := time.NewTimer(time.Until(exp))
+		defer t.Stop()
+		expired = t.C
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.c.Closing:
+			end(errors.New("closing"))
+			return
+		case <-expired:
+			end(errors.New("token expired"))
+			return
+		case <-tick.C:
+		}
+		if h.c.Auth != nil && !r.Credentials.HasProof() {
+			if _, err := h.c.Auth.Authenticate(ctx, r.Credentials); err != nil && !errors.Is(err, fault.Unavailable) {
+				end(errors.New("right lost"))
+				return
+			}
+		}
+		if err := s.write(": ping\n\n"); err != nil {
+			end(err)
+			return
+		}
+	}
+}
+
+// errGone says that the client does not take the stream any more.
+var errGone = errors.New("client gone")
+
+// stream writes server-sent events; events and pings come from two goroutines.
+type stream struct {
+	mu  sync.Mutex
+	w   http.ResponseWriter
+	out *http.ResponseController
+}
+
+func (s *stream) write(text string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.out.SetWriteDeadline(time.Now().Add(writeLimit)) // not every connection has deadlines
+	if _, err := s.w.Write([]byte(text)); err != nil {
+		return errGone
+	}
+	if err := s.out.Flush(); err != nil {
+		return errGone
+	}
+	return nil
+}
+
+// eventWire is the data line of one event.
+type eventWire struct {
+	TS            string `json:"ts"`
+	Event         string `json:"event"`
+	VaultType     string `json:"vault_type"`
+	ResourceRef   string `json:"resource_ref"`
+	SourceRef     string `json:"source_ref,omitempty"`
+	Subject       string `json:"subject"`
+	Purpose       string `json:"purpose"`
+	Effect        string `json:"effect"`
+	DecisionID    string `json:"decision_id"`
+	KVVersion     int64  `json:"kv_version,omitempty"`
+	Success       bool   `json:"success"`
+	Error         string `json:"error,omitempty"`
+	Cached        bool   `json:"cached"`
+	CorrelationID string `json:"correlation_id"`
+}
+
+// Event sends one event. Those of other topics belong to other doors.
+func (s *stream) Event(e event.Event) error {
+	if e.Topic != event.TopicKV {
+		return nil
+	}
+	data, err := json.Marshal(eventWire{
+		TS: stamp(e.Time), Event: e.Name, VaultType: e.Backend, ResourceRef: e.ResourceRef, SourceRef: e.SourceRef,
+		Subject: e.Subject, Purpose: e.Purpose, Effect: e.Effect, DecisionID: e.DecisionID, KVVersion: e.Version,
+		Success: e.Success, Error: e.Error, Cached: e.Cached, CorrelationID: e.CorrelationID,
+	})
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "encode event")
+	}
+	return s.write(fmt.Sprintf("id: %d\nevent: %s\ndata: %s\n\n", e.Sequence, e.Name, data))
+}
+
+// Gap tells that events are gone.
+func (s *stream) Gap(g event.Gap) error {
+	return s.write(fmt.Sprintf("id: %d\nevent: gap\ndata: {\"from\":%d,\"to\":%d,\"reason\":%q}\n\n", g.To, g.From, g.To, g.Reason))
+}
+
+func (h handlers) audit(w http.ResponseWriter, r *door.Request) error {
+	if err := h.admitDev(r); err != nil {
+		return err
+	}
+	q, err := listQuery(r)
+	if err != nil {
+		return err
+	}
+	page, err := q.paging()
+	if err != nil {
+		return err
+	}
+	if page.Limit == 0 {
+		page.Limit = 100
+	}
+	query := audit.Query{Tenant: h.c.Tenant}
+	for name, into := range map[string]*string{
+		"subject": &query.Subject, "purpose": &query.Purpose, "effect": &query.Effect,
+		"resource_ref": &query.ResourceRef, "event": &query.Event, "correlation_id": &query.CorrelationID,
+	} {
+		if *into, _, err = q.one(name); err != nil {
+			return err
+		}
+	}
+	for name, into := range map[string]*time.Time{"since": &query.Since, "until": &query.Until} {
+		text, ok, err := q.one(name)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if *into, err = time.Parse(time.RFC3339, text); err != nil {
+			return fault.New(fault.Invalid, "%s must be a time of RFC 3339", name)
+		}
+	}
+	items, total := h.c.Ring.Page(query, page.Offset, page.Limit)
+	if items == nil {
+		items = []audit.Record{}
+	}
+	return door.JSON(w, http.StatusOK, struct {
+		Items  []audit.Record `json:"items"`
+		Total  int            `json:"total"`
+		Offset int            `json:"offset"`
+		Limit  int            `json:"limit"`
+	}{items, total, page.Offset, page.Limit})
+}
