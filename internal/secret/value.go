@@ -17,9 +17,10 @@ const redacted = "[redacted]"
 // However it is printed, logged or marshalled it shows as [redacted]; Reveal is
 // the only way out. The zero Value holds nothing. A Value is immutable.
 //
-// The bytes stand behind a pointer because fmt calls no method of a Value in an
-// unexported field, nor for the verb %p: it then prints an address.
-type Value struct{ json *[]byte }
+// The bytes stand behind two pointers because fmt calls no method of a Value in an
+// unexported field, nor for a wrong verb: it then prints what one pointer leads to,
+// which is an address.
+type Value struct{ json **[]byte }
 
 // ParseValue takes one JSON object, as KV v2 stores it. It refuses other JSON,
 // duplicate members and nesting over MaxDepth (Invalid) and more than MaxValue
@@ -51,7 +52,10 @@ func ParseAny(data []byte) (Value, error) {
 }
 
 // Stored wraps bytes that ParseValue accepted before they were stored.
-func Stored(raw []byte) Value { return Value{json: &raw} }
+func Stored(raw []byte) Value {
+	p := &raw
+	return Value{json: &p}
+}
 
 // Storable is what every back end asks of a value before it writes: Invalid unless
 // it is an object, TooLarge over MaxValue.
@@ -78,7 +82,7 @@ func (v Value) Reveal() []byte {
 	if v.json == nil {
 		return nil
 	}
-	return *v.json
+	return **v.json
 }
 
 // IsObject says whether the JSON is an object.
