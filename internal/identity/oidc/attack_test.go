@@ -169,6 +169,7 @@ func TestClaimsOfIssuerAndTime(t *testing.T) {
 		"typ Bearer":                  {claims{"typ": "Bearer"}, true},
 		"typ DPoP without a binding":  {claims{"typ": "DPoP"}, false},
 		"cnf of an unknown kind":      {claims{"cnf": claims{"kid": "x"}}, false},
+		"cnf of two kinds":            {claims{"cnf": claims{"jkt": "x", "kid": "x"}}, false},
 		"cnf empty":                   {claims{"cnf": claims{}}, false},
 		"cnf as text":                 {claims{"cnf": "x"}, false},
 		"cnf with a number":           {claims{"cnf": claims{"jkt": 1}}, false},

@@ -87,7 +87,7 @@ func verifyProof(proof compact, jkt string) (reason string) {
 	}
 	raw, present := proof.header["jwk"]
 	var jwk jose.JSONWebKey
-	if !present || isPrivate(proof.header) || jwk.UnmarshalJSON(raw) != nil || !jwk.Valid() || !jwk.IsPublic() {
+	if !present || jwk.UnmarshalJSON(raw) != nil || !jwk.Valid() || !jwk.IsPublic() {
 		return "proof has no usable key"
 	}
 	if !fits(jwk.Key, proof.alg) || jwk.Algorithm != "" && jwk.Algorithm != string(proof.alg) {
@@ -96,24 +96,11 @@ func verifyProof(proof compact, jkt string) (reason string) {
 	if thumbprint, ok := thumbprintOf(jwk); !ok || !same(thumbprint, jkt) {
 		return "proof is by another key"
 	}
+	// This also refuses a key that came with its private part.
 	if !proof.signedBy(jwk.Key) {
 		return "proof has a wrong signature"
 	}
 	return ""
-}
-
-// isPrivate says whether the embedded key gives away its private part.
-func isPrivate(header object) bool {
-	jwk, ok := header.object("jwk")
-	if !ok {
-		return true
-	}
-	for _, name := range []string{"d", "k", "p", "q", "dp", "dq", "qi", "priv"} {
-		if _, present := jwk[name]; present {
-			return true
-		}
-	}
-	return false
 }
 
 // sameTarget compares addresses without query and fragment, after the normalization of

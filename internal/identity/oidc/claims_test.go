@@ -76,6 +76,8 @@ func TestDoorsHaveTheirOwnRules(t *testing.T) {
 	clock.Add(time.Hour)
 	reject(t, a.For(Rules{AnyAudience: true}), token, fault.Unauthenticated, identity.CodeUnauthenticated)
 	accept(t, a.For(Rules{AnyAudience: true, ExpiryLeeway: time.Second}), token)
+	clock.Add(time.Minute)
+	reject(t, a.For(Rules{AnyAudience: true, ExpiryLeeway: time.Hour}), token, fault.Unauthenticated, identity.CodeUnauthenticated)
 }
 
 func TestPrincipalOfAToken(t *testing.T) {

@@ -120,6 +120,7 @@ type Rules struct {
 	Audiences []string
 	// AnyAudience accepts whatever `aud` says, for doors whose contract knows none.
 	AnyAudience bool
-	// ExpiryLeeway is how long after `exp` a token is still accepted.
+	// ExpiryLeeway is how long after `exp` a token is still accepted, up to the leeway
+	// of the configuration.
 	ExpiryLeeway time.Duration
 }

@@ -3,6 +3,7 @@ package oidc
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -199,6 +200,33 @@ func TestConcurrentRequestsAskOnce(t *testing.T) {
 	if n := f.asked.Load(); n > 2 { // one may come between the answer and its entry
 		t.Errorf("50 requests asked %d times", n)
 	}
+}
+
+func TestQuestionsEnd(t *testing.T) {
+	f := newFakeServer(t, nil)
+	a := newAuthenticator(t, newFakeClock(), Config{Introspection: f.config(t)})
+	for i := range 2 * maxQueries {
+		reject(t, a, bearer(fmt.Sprint("unknown-", i)), fault.Unauthenticated, identity.CodeUnauthenticated)
+	}
+}
+
+func TestQuestionsAtOnceAreBounded(t *testing.T) {
+	hold := make(chan struct{})
+	f := newFakeServer(t, nil)
+	f.hold = hold
+	a := newAuthenticator(t, newFakeClock(), Config{Introspection: f.config(t)})
+	var wg sync.WaitGroup
+	for i := range 3 * maxQueries {
+		wg.Go(func() {
+			reject(t, a, bearer(fmt.Sprint("unknown-", i)), fault.Unauthenticated, identity.CodeUnauthenticated)
+		})
+	}
+	time.Sleep(100 * time.Millisecond)
+	if n := f.asked.Load(); n > maxQueries {
+		t.Errorf("%d questions are under way", n)
+	}
+	close(hold)
+	wg.Wait()
 }
 
 func TestACallerDoesNotWaitForever(t *testing.T) {
