@@ -149,9 +149,9 @@ func TestEnvironmentOverFileFlagOverBoth(t *testing.T) {
 	if c.Tenant.ID != "env" || c.DataDir != "/flag" || c.Log.Level != "warn" {
 		t.Fatalf("tenant %s, data dir %s, level %s", c.Tenant.ID, c.DataDir, c.Log.Level)
 	}
-	_, err = config.Load(config.Options{Mode: config.Dev, Flags: map[string]string{"identity.issuers": "x", "nope": "y"}})
-	if err == nil || !strings.Contains(err.Error(), "2 problems") {
-		t.Fatalf("flags for a list and for nothing: %v", err)
+	_, err = config.Load(config.Options{Mode: config.Dev, Flags: map[string]string{"identity.issuers": "x", "nope": "y", "limits.requests": "many"}})
+	if err == nil || !strings.Contains(err.Error(), "3 problems") {
+		t.Fatalf("flags for a list, for nothing and without a number: %v", err)
 	}
 }
 
