@@ -38,8 +38,10 @@ const (
 )
 
 // Authenticator verifies credentials. Failures are faults of kind Unauthenticated
-// or Forbidden with one of the codes above, or Unavailable when the issuer's keys
-// cannot be had. It may be called concurrently.
+// or Forbidden with one of the codes above, Unavailable when the issuer's keys or
+// another thing needed cannot be had, or Timeout when ctx ends first. It is called once
+// for a request, because it uses a DPoP proof up, and may be called concurrently. The
+// lists of the Principal are to be read, not changed.
 type Authenticator interface {
 	Authenticate(ctx context.Context, c Credentials) (Principal, error)
 }

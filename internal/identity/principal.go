@@ -11,12 +11,12 @@ type Principal struct {
 	Subject  string   // auth:account:<idp alias>:<sub>, auth:account:x509:sha256:<thumbprint>, service:<name> or "anonymous"
 	ID       string   // the issuer's own sub
 	Name     string   // preferred_username, else name, else ID
-	Groups   []string // claim texts, verbatim and in order
+	Groups   []string // claim texts, verbatim and in order; "" in the place of what is no text
 	Roles    []string
 	Scopes   []string
 	Issuer   string
 	ClientID string
-	Audience []string
+	Audience []string // nil only when the token names none at all
 	TokenID  string    // jti
 	Expires  time.Time // zero: never
 	Binding  Binding   // what the token is bound to and was proven
