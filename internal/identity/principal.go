@@ -16,7 +16,7 @@ type Principal struct {
 	Scopes   []string
 	Issuer   string
 	ClientID string
-	Audience []string // nil only when the token names none at all
+	Audience []string  // nil only when the token names none at all
 	TokenID  string    // jti
 	Expires  time.Time // zero: never
 	Binding  Binding   // what the token is bound to and was proven
