@@ -52,9 +52,8 @@ func (m *Metadata) Change(mount MountSettings, c MetaChange, known bool, now tim
 	set(&m.DeleteVersionAfter, c.DeleteVersionAfter)
 	set(&m.MetaCASRequired, c.MetaCASRequired)
 	if m.Created.IsZero() {
-		m.Created = now
+		m.Created, m.Updated = now, now // later only a new version counts as an update
 	}
-	m.Updated = now
 	m.MetaVersion++
 	return nil
 }

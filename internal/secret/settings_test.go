@@ -109,6 +109,18 @@ func TestK29_patch_needs_a_key(t *testing.T) {
 	}
 }
 
+func TestK25_settings_keep_the_updated_time(t *testing.T) {
+	var m secret.Metadata
+	if err := change(&m, secret.MetaChange{MaxVersions: ptr(int64(3))}); err != nil || !m.Updated.Equal(epoch) {
+		t.Errorf("created at %v, updated at %v, %v", m.Created, m.Updated, err)
+	}
+	written := write(t, &m, secret.MountSettings{}, 1)
+	err := m.Change(secret.MountSettings{}, secret.MetaChange{MaxVersions: ptr(int64(4))}, true, written.Add(time.Hour))
+	if err != nil || !m.Updated.Equal(written) || !m.Created.Equal(epoch) {
+		t.Errorf("created at %v, updated at %v, %v", m.Created, m.Updated, err)
+	}
+}
+
 func TestK25_empty_change(t *testing.T) {
 	for name, c := range map[string]secret.MetaChange{"zero": {}, "must exist": {MustExist: true}, "cas": {CAS: ptr(int64(1))}, "no merge": {Merge: map[string]*string{}}} {
 		if !c.Empty() {

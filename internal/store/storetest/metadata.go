@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/coffer-dev/coffer/internal/fault"
 	"github.com/coffer-dev/coffer/internal/secret"
@@ -18,6 +19,7 @@ func metadataCases() []conformance {
 		{"E12_refused_change_creates_nothing", m, refusedChange},
 		{"K24_metadata_survives_puts", vm, metadataSurvivesPuts},
 		{"K25_empty_change_creates_nothing", m, emptyChange},
+		{"K25_settings_keep_the_updated_time", vm, settingsKeepUpdated},
 		{"K28_metadata_check_and_set", need{metadata: true, versions: true, cas: true}, metadataCAS},
 		{"K29_patch_needs_a_key", m, patchNeedsKey},
 	}
@@ -107,6 +109,14 @@ func emptyChange(e *env) {
 	before := e.meta("q")
 	e.change("q", secret.MetaChange{})
 	e.equal("metadata", e.meta("q"), before)
+}
+
+func settingsKeepUpdated(e *env) {
+	e.putTimes("p", 1)
+	before := e.meta("p").Updated
+	e.later(10 * time.Millisecond)
+	e.change("p", secret.MetaChange{MaxVersions: ptr(int64(3)), Merge: map[string]*string{"owner": ptr("me")}})
+	e.equal("updated time", e.meta("p").Updated, before)
 }
 
 // metadataCAS needs a store that counts metadata changes, as Vault does not.
