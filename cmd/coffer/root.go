@@ -19,6 +19,10 @@ const (
 // one file beside this one.
 func verbs(con console) []*cobra.Command {
 	return []*cobra.Command{
+		newDev(con),
+		newServe(con),
+		newToken(con),
+		newKeyring(con),
 		newConfig(con),
 		newCompletion(con),
 		newVersion(con),

@@ -119,3 +119,17 @@ func details(err error) any {
 	}
 	return nil
 }
+
+// Unavailable answers like the door while the store is not there yet.
+func Unavailable(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	shape{}.Fail(w, &door.Request{Request: r}, &fault.Error{
+		Kind: fault.Unavailable, Code: "VAULT_CONNECTION_ERROR", Detail: "the store is unavailable", RetryAfter: 2 * time.Second,
+	})
+}
+
+// NoRoute answers like the door to what no door serves.
+func NoRoute(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	shape{}.Fail(w, &door.Request{Request: r}, fault.Coded(fault.NotFound, door.CodeNoRoute, "no such route"))
+}

@@ -1,0 +1,210 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coffer-dev/coffer/internal/audit"
+	"github.com/coffer-dev/coffer/internal/config"
+	"github.com/coffer-dev/coffer/internal/door"
+	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/identity/devissuer"
+	"github.com/coffer-dev/coffer/internal/ledger"
+	"github.com/coffer-dev/coffer/internal/telemetry"
+)
+
+// Options are what a daemon takes besides its configuration.
+type Options struct {
+	Config *config.Config
+	Log    io.Writer // log lines; required
+	Now    func() time.Time
+}
+
+// Daemon is a running Coffer. Start makes it; Close ends it.
+type Daemon struct {
+	cfg     *config.Config
+	log     *slog.Logger
+	level   *slog.LevelVar
+	now     func() time.Time
+	metrics *telemetry.Metrics
+	health  *telemetry.Health
+	ledger  *ledger.Ledger
+	sink    *audit.File
+	ring    *audit.Ring
+	dev     *devissuer.Issuer // of coffer dev
+
+	url      string
+	doors    atomic.Pointer[door.Mux] // nil until the store is unsealed
+	closing  chan struct{}
+	stops    []stop // in the order of starting
+	failed   chan error
+	shutting sync.Once
+}
+
+type stop struct {
+	name string
+	do   func(context.Context) error
+}
+
+// drain bounds an orderly stop: requests first, then the parts below.
+const drain = 8 * time.Second
+
+// Start builds and runs everything. It returns as soon as the listener accepts;
+// readiness follows when the store is unsealed. On an error nothing is left running.
+func Start(ctx context.Context, o Options) (d *Daemon, err error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	d = &Daemon{
+		cfg: o.Config, now: o.Now, level: new(slog.LevelVar), ring: audit.NewRing(o.Config.Audit.Ring),
+		closing: make(chan struct{}), failed: make(chan error, 4),
+	}
+	if err := d.level.UnmarshalText([]byte(o.Config.Log.Level)); err != nil {
+		return nil, fmt.Errorf("log level: %w", err)
+	}
+	d.log = telemetry.Logger(o.Log, d.level)
+	defer func() {
+		if err != nil {
+			_ = d.Close()
+		}
+	}()
+	for _, step := range []func(context.Context) error{
+		d.prepareDev, d.startTelemetry, d.startLedger, d.startAudit, d.listen, d.startAdmin,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return d, d.openDoors(ctx)
+}
+
+// URL is where the shared listener can be reached.
+func (d *Daemon) URL() string { return d.url }
+
+// Issuer is the token issuer of coffer dev; nil otherwise.
+func (d *Daemon) Issuer() *devissuer.Issuer { return d.dev }
+
+// Ready says whether every check passes now.
+func (d *Daemon) Ready() bool {
+	ok, _ := d.health.Ready()
+	return ok
+}
+
+// Failed gives an error that ends the daemon, such as a listener that broke.
+func (d *Daemon) Failed() <-chan error { return d.failed }
+
+// ReopenAudit begins a new audit file where the old one was moved away.
+func (d *Daemon) ReopenAudit(ctx context.Context) error { return d.sink.Reopen(ctx) }
+
+// Close stops in reverse: no new requests, those in work finish, then the parts
+// below. It takes at most 10 s.
+func (d *Daemon) Close() error {
+	var errs []error
+	d.shutting.Do(func() {
+		close(d.closing)
+		if d.health != nil {
+			d.health.Drain()
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), drain)
+		defer cancel()
+		for i := len(d.stops) - 1; i >= 0; i-- {
+			if err := d.stops[i].do(ctx); err != nil {
+				errs = append(errs, fmt.Errorf("stop %s: %w", d.stops[i].name, err))
+			}
+		}
+	})
+	return errors.Join(errs...)
+}
+
+func (d *Daemon) onStop(name string, do func(context.Context) error) {
+	d.stops = append(d.stops, stop{name, do})
+}
+
+// openDoors serves as soon as the store can: at once, or when it is unsealed.
+func (d *Daemon) openDoors(ctx context.Context) error {
+	err := d.buildDoors(ctx)
+	if err == nil || !errors.Is(err, fault.Unavailable) {
+		return err
+	}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		d.retryDoors(run)
+	}()
+	d.onStop("waiting for the store", func(context.Context) error {
+		cancel()
+		<-done
+		return nil
+	})
+	return nil
+}
+
+func (d *Daemon) retryDoors(ctx context.Context) {
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := d.buildDoors(ctx)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, fault.Unavailable) {
+			d.failed <- err
+			return
+		}
+	}
+}
+
+// listen starts the shared listener.
+func (d *Daemon) listen(ctx context.Context) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", d.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	scheme := "http"
+	tlsConfig, err := serverTLS(d.cfg.TLS)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	if tlsConfig != nil {
+		scheme = "https"
+	}
+	d.url = scheme + "://" + l.Addr().String()
+	if err := d.announceDev(); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	srv := &http.Server{
+		Handler: d.root(), TLSConfig: tlsConfig,
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
+	}
+	d.onStop("listener", func(ctx context.Context) error {
+		if err := srv.Shutdown(ctx); err != nil {
+			return errors.Join(err, srv.Close())
+		}
+		return nil
+	})
+	go func() {
+		serve := func() error { return srv.Serve(l) }
+		if tlsConfig != nil {
+			serve = func() error { return srv.ServeTLS(l, "", "") }
+		}
+		if err := serve(); !errors.Is(err, http.ErrServerClosed) {
+			d.failed <- fmt.Errorf("serve: %w", err)
+		}
+	}()
+	return nil
+}
