@@ -11,12 +11,12 @@ import (
 	"pgregory.net/rapid"
 )
 
-var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+func epoch() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
 
 // write puts n versions a second apart and returns the time after the last.
 func write(t *testing.T, m *secret.Metadata, mount secret.MountSettings, n int) time.Time {
 	t.Helper()
-	now := epoch
+	now := epoch()
 	for range n {
 		now = now.Add(time.Second)
 		if _, _, _, err := m.Write(mount, &m.Current, now); err != nil {
@@ -62,13 +62,13 @@ func TestE09_pruned_numbers_are_told(t *testing.T) {
 	m := secret.Metadata{}
 	write(t, &m, secret.MountSettings{}, 8)
 	m.MaxVersions = 3 // lowered: the next write prunes several at once
-	_, from, to, err := m.Write(secret.MountSettings{}, nil, epoch)
+	_, from, to, err := m.Write(secret.MountSettings{}, nil, epoch())
 	if err != nil || from != 1 || to != 7 || !slices.Equal(numbers(m), []int64{7, 8, 9}) {
 		t.Errorf("pruned [%d, %d), kept %v, %v", from, to, numbers(m), err)
 	}
 	m.MaxVersions = 5 // raised: nothing is pruned until there are five
 	for range 2 {
-		if _, from, to, _ = m.Write(secret.MountSettings{}, nil, epoch); from != to {
+		if _, from, to, _ = m.Write(secret.MountSettings{}, nil, epoch()); from != to {
 			t.Errorf("pruned [%d, %d) of %v", from, to, numbers(m))
 		}
 	}
@@ -107,11 +107,11 @@ func TestK9_check_and_set_required(t *testing.T) {
 		"mount": {mount: secret.MountSettings{CASRequired: true}},
 	} {
 		m := c.key
-		if _, _, _, err := m.Write(c.mount, nil, epoch); !errors.Is(err, fault.CASRequired) || m.Current != 0 || !m.Created.IsZero() {
+		if _, _, _, err := m.Write(c.mount, nil, epoch()); !errors.Is(err, fault.CASRequired) || m.Current != 0 || !m.Created.IsZero() {
 			t.Errorf("%s: %v", name, err)
 		}
 		zero := int64(0)
-		if _, _, _, err := m.Write(c.mount, &zero, epoch); err != nil { // K8
+		if _, _, _, err := m.Write(c.mount, &zero, epoch()); err != nil { // K8
 			t.Errorf("%s with cas 0: %v", name, err)
 		}
 	}
@@ -124,20 +124,20 @@ func TestE10_delete_version_after(t *testing.T) {
 	} {
 		mount := secret.MountSettings{DeleteVersionAfter: c.mount}
 		m := secret.Metadata{DeleteVersionAfter: c.key}
-		v, _, _, err := m.Write(mount, nil, epoch)
+		v, _, _, err := m.Write(mount, nil, epoch())
 		if err != nil {
 			t.Fatal(err)
 		}
 		if c.want == 0 {
-			if !v.Deleted.IsZero() || !v.Live(epoch.Add(time.Hour)) {
+			if !v.Deleted.IsZero() || !v.Live(epoch().Add(time.Hour)) {
 				t.Errorf("mount %v key %v: deletion at %v", c.mount, c.key, v.Deleted)
 			}
 			continue
 		}
-		if !v.Deleted.Equal(epoch.Add(c.want)) || !v.Live(v.Deleted.Add(-1)) || v.Live(v.Deleted) {
+		if !v.Deleted.Equal(epoch().Add(c.want)) || !v.Live(v.Deleted.Add(-1)) || v.Live(v.Deleted) {
 			t.Errorf("mount %v key %v: deletion at %v", c.mount, c.key, v.Deleted)
 		}
-		later := epoch.Add(time.Hour)
+		later := epoch().Add(time.Hour)
 		if _, changed := m.Undelete(mount, []int64{1}, later); !changed || !m.Latest().Deleted.Equal(later.Add(c.want)) {
 			t.Errorf("mount %v key %v: undelete sets %v", c.mount, c.key, m.Latest().Deleted)
 		}
@@ -146,7 +146,7 @@ func TestE10_delete_version_after(t *testing.T) {
 
 func TestResolve(t *testing.T) {
 	var none secret.Metadata
-	if _, err := none.Resolve(0, epoch); !errors.Is(err, fault.NotFound) { // K11
+	if _, err := none.Resolve(0, epoch()); !errors.Is(err, fault.NotFound) { // K11
 		t.Errorf("no version: %v", err)
 	}
 	m := secret.Metadata{MaxVersions: 4}
@@ -176,7 +176,7 @@ func TestResolve(t *testing.T) {
 
 func TestE05_delete_keeps_the_first_time(t *testing.T) {
 	var m secret.Metadata
-	if m.Delete(nil, epoch) || m.Delete([]int64{1}, epoch) {
+	if m.Delete(nil, epoch()) || m.Delete([]int64{1}, epoch()) {
 		t.Error("something was deleted where nothing is")
 	}
 	now := write(t, &m, secret.MountSettings{}, 2)
@@ -241,7 +241,7 @@ func TestRulesNeverWriteThroughACopy(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		m := secret.Metadata{MaxVersions: 3, Custom: map[string]string{"k": "v"}}
 		for range rapid.IntRange(1, 6).Draw(rt, "writes") {
-			_, _, _, _ = m.Write(secret.MountSettings{}, nil, epoch)
+			_, _, _, _ = m.Write(secret.MountSettings{}, nil, epoch())
 		}
 		seen := m
 		versions := slices.Clone(m.Versions)
@@ -249,15 +249,15 @@ func TestRulesNeverWriteThroughACopy(t *testing.T) {
 			list := rapid.SliceOfN(rapid.Int64Range(1, 7), 1, 3).Draw(rt, "versions")
 			switch rapid.IntRange(0, 4).Draw(rt, "verb") {
 			case 0:
-				_, _, _, _ = m.Write(secret.MountSettings{}, nil, epoch)
+				_, _, _, _ = m.Write(secret.MountSettings{}, nil, epoch())
 			case 1:
-				m.Delete(list, epoch)
+				m.Delete(list, epoch())
 			case 2:
-				m.Undelete(secret.MountSettings{DeleteVersionAfter: time.Hour}, list, epoch)
+				m.Undelete(secret.MountSettings{DeleteVersionAfter: time.Hour}, list, epoch())
 			case 3:
 				m.Destroy(list)
 			default:
-				if err := m.Change(secret.MountSettings{}, secret.MetaChange{Merge: map[string]*string{"k": nil}}, true, epoch); err != nil {
+				if err := m.Change(secret.MountSettings{}, secret.MetaChange{Merge: map[string]*string{"k": nil}}, true, epoch()); err != nil {
 					rt.Fatal(err)
 				}
 			}

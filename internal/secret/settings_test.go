@@ -15,7 +15,7 @@ import (
 func ptr[T any](v T) *T { return &v }
 
 func change(m *secret.Metadata, c secret.MetaChange) error {
-	return m.Change(secret.MountSettings{}, c, m.MetaVersion > 0, epoch)
+	return m.Change(secret.MountSettings{}, c, m.MetaVersion > 0, epoch())
 }
 
 func TestE11_replace_and_merge(t *testing.T) {
@@ -35,7 +35,7 @@ func TestE11_replace_and_merge(t *testing.T) {
 			t.Fatalf("step %d: %v, metadata version %d, %v", i, m.Custom, m.MetaVersion, err)
 		}
 	}
-	if m.MaxVersions != 3 || !m.CASRequired || !m.Created.Equal(epoch) || m.Current != 0 {
+	if m.MaxVersions != 3 || !m.CASRequired || !m.Created.Equal(epoch()) || m.Current != 0 {
 		t.Errorf("metadata is %+v", m)
 	}
 }
@@ -89,7 +89,7 @@ func TestK28_metadata_check_and_set(t *testing.T) {
 	if err := change(&m, with(1)); err != nil || m.MetaVersion != 2 {
 		t.Errorf("cas 1 on a known key: %v", err)
 	}
-	if err := m.Change(secret.MountSettings{MetaCASRequired: true}, set, true, epoch); !errors.Is(err, fault.CASRequired) {
+	if err := m.Change(secret.MountSettings{MetaCASRequired: true}, set, true, epoch()); !errors.Is(err, fault.CASRequired) {
 		t.Errorf("required by the mount: %v", err)
 	}
 	m.MetaCASRequired = true
@@ -104,19 +104,19 @@ func TestK29_patch_needs_a_key(t *testing.T) {
 	if err := change(&m, patch); !errors.Is(err, fault.NotFound) || m.MetaVersion != 0 {
 		t.Errorf("unknown key: %v", err)
 	}
-	if err := m.Change(secret.MountSettings{}, patch, true, epoch); err != nil || m.Custom["k"] != "v" {
+	if err := m.Change(secret.MountSettings{}, patch, true, epoch()); err != nil || m.Custom["k"] != "v" {
 		t.Errorf("known key: %v", err)
 	}
 }
 
 func TestK25_settings_keep_the_updated_time(t *testing.T) {
 	var m secret.Metadata
-	if err := change(&m, secret.MetaChange{MaxVersions: ptr(int64(3))}); err != nil || !m.Updated.Equal(epoch) {
+	if err := change(&m, secret.MetaChange{MaxVersions: ptr(int64(3))}); err != nil || !m.Updated.Equal(epoch()) {
 		t.Errorf("created at %v, updated at %v, %v", m.Created, m.Updated, err)
 	}
 	written := write(t, &m, secret.MountSettings{}, 1)
 	err := m.Change(secret.MountSettings{}, secret.MetaChange{MaxVersions: ptr(int64(4))}, true, written.Add(time.Hour))
-	if err != nil || !m.Updated.Equal(written) || !m.Created.Equal(epoch) {
+	if err != nil || !m.Updated.Equal(written) || !m.Created.Equal(epoch()) {
 		t.Errorf("created at %v, updated at %v, %v", m.Created, m.Updated, err)
 	}
 }

@@ -52,7 +52,7 @@ func put(at *yaml.Node, way []string, value *yaml.Node) error {
 
 func set(m *yaml.Node, name string, value *yaml.Node) {
 	if i := index(m, name); i >= 0 {
-		m.Content[i] = settled(m.Content[i], value)
+		m.Content[i] = reconciled(m.Content[i], value)
 		return
 	}
 	if len(m.Content) == 0 {
@@ -61,14 +61,14 @@ func set(m *yaml.Node, name string, value *yaml.Node) {
 	m.Content = append(m.Content, text(name), value)
 }
 
-// settled is old changed to mean the same as value with the least change: what
+// reconciled is old changed to mean the same as value with the least change: what
 // keeps its value keeps its node, and with it form, order and comments.
-func settled(old, value *yaml.Node) *yaml.Node {
+func reconciled(old, value *yaml.Node) *yaml.Node {
 	if old.Kind == yaml.MappingNode && value.Kind == yaml.MappingNode {
 		var content []*yaml.Node
 		for pair := range slices.Chunk(old.Content, 2) {
 			if i := index(value, pair[0].Value); i >= 0 {
-				content = append(content, pair[0], settled(pair[1], value.Content[i]))
+				content = append(content, pair[0], reconciled(pair[1], value.Content[i]))
 			}
 		}
 		for pair := range slices.Chunk(value.Content, 2) {
