@@ -2,7 +2,10 @@ package event
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/coffer-dev/coffer/internal/fault"
 )
 
 // Entry is one event as the log keeps it: opened, not decoded.
@@ -52,40 +55,50 @@ type Follower struct {
 }
 
 // readAhead is how many events one look at the log asks for; idle is after how long
-// it is looked at without a ring.
+// it is looked at without a ring, and away after how long when it could not be read.
 const (
 	readAhead = 256
 	idle      = 10 * time.Second
+	away      = time.Second
 )
 
-// Follow delivers what comes behind the cursor until ctx ends or r fails, and moves
-// the cursor. The bell is taken before the first look, so nothing falls in between.
+// Follow delivers what comes behind the cursor until ctx ends, r fails or the log is
+// broken, and moves the cursor. A log that cannot be read for now (Unavailable,
+// Timeout) is waited for. The bell is taken before the first look, so nothing falls
+// in between.
 func (f *Follower) Follow(ctx context.Context, r Reader) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	bell := f.Log.Ring(ctx, f.Tenant)
 	for {
-		more, err := f.read(ctx, r)
-		if err != nil {
+		page, err := f.Log.ReadLog(ctx, f.Tenant, f.After, readAhead)
+		wait, ring := idle, bell
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, fault.Unavailable), errors.Is(err, fault.Timeout):
+			wait, ring = away, nil
+		case err != nil:
 			return err
-		}
-		if more {
-			continue
+		default:
+			more, err := f.deliver(page, r)
+			if err != nil {
+				return err
+			}
+			if more {
+				continue
+			}
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-bell:
-		case <-time.After(idle):
+		case <-ring:
+		case <-time.After(wait):
 		}
 	}
 }
 
-func (f *Follower) read(ctx context.Context, r Reader) (more bool, err error) {
-	page, err := f.Log.ReadLog(ctx, f.Tenant, f.After, readAhead)
-	if err != nil {
-		return false, err
-	}
+func (f *Follower) deliver(page Page, r Reader) (more bool, err error) {
 	if page.Lost > 0 {
 		if err := r.Gap(Gap{From: f.After, To: page.Lost, Reason: "retention"}); err != nil {
 			return false, err

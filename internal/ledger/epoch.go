@@ -26,11 +26,16 @@ func (l *Ledger) current() (*state, error) {
 	}
 }
 
-// refresh reads the state again unless somebody did since old was taken.
-func (l *Ledger) refresh(ctx context.Context, old *state) (*state, error) {
-	l.reload.Lock()
-	defer l.reload.Unlock()
-	if st := l.state.Load(); st != nil && st != old {
+// refresh reads the state again unless the one in memory was read at revision past
+// or later.
+func (l *Ledger) refresh(ctx context.Context, past int64) (*state, error) {
+	select {
+	case l.reload <- struct{}{}:
+		defer func() { <-l.reload }()
+	case <-ctx.Done():
+		return nil, fault.Wrap(fault.Timeout, ctx.Err(), "the request was abandoned")
+	}
+	if st := l.state.Load(); st != nil && st.seen >= past {
 		return st, nil
 	}
 	c, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
@@ -49,26 +54,30 @@ func (l *Ledger) adopt(st *state) {
 		l.emitted.Store(0)
 	}
 	if old != nil && old.ring != st.ring {
-		st.ring.AddSeals(old.ring.TakeSeals())
+		// What the stored ring does not know of yet counts on the new copy too.
+		st.ring.AddSeals(uint64(l.unsaved.Add(int64(old.ring.TakeSeals()))))
 	}
 }
 
+// errNew says that the store holds nothing yet.
+var errNew = errors.New("the store is new")
+
 // load reads epoch and keyring as one snapshot and opens the ring. An empty store
-// is a NotFound.
+// is errNew.
 func (l *Ledger) load(ctx context.Context) (*state, error) {
 	epochKey, ringKey := Key{Tenant: System, Kind: kindEpoch}, Key{Tenant: System, Kind: kindKeyring}
-	res, err := l.etcd.Txn(ctx).Then(clientv3.OpGet(epochKey.text()), clientv3.OpGet(ringKey.text())).Commit()
+	res, err := l.kv.Txn(ctx).Then(clientv3.OpGet(epochKey.text()), clientv3.OpGet(ringKey.text())).Commit()
 	if err != nil {
 		return nil, classify(err)
 	}
 	e, r := res.Responses[0].GetResponseRange().Kvs, res.Responses[1].GetResponseRange().Kvs
 	if len(e) == 0 && len(r) == 0 {
-		return nil, fault.New(fault.NotFound, "the store is new")
+		return nil, errNew
 	}
 	if len(e) == 0 || len(r) == 0 {
 		return nil, fault.New(fault.Corrupt, "the store lacks its epoch or its keyring")
 	}
-	st := &state{epochRev: e[0].ModRevision, ringRev: r[0].ModRevision}
+	st := &state{seen: res.Header.Revision, epochRev: e[0].ModRevision, ringRev: r[0].ModRevision}
 	if old := l.state.Load(); old != nil && old.ringRev == st.ringRev {
 		st.ring, st.kek = old.ring, old.kek
 	} else {
@@ -90,37 +99,34 @@ func (l *Ledger) load(ctx context.Context) (*state, error) {
 	return st, nil
 }
 
+// ringChange is a keyring to be stored, and how many seals not yet stored it counts.
+type ringChange struct {
+	ring    *seal.Keyring
+	wrapped []byte
+	seals   int64
+}
+
 // moveOn begins the next epoch, together with a new keyring where one is given. It
-// is errLost when the epoch moved meanwhile; then the state has been read again.
-func (l *Ledger) moveOn(ctx context.Context, st *state, ring *seal.Keyring, wrapped []byte) error {
-	epochKey, ringKey := Key{Tenant: System, Kind: kindEpoch}, Key{Tenant: System, Kind: kindKeyring}
-	under := st.ring
-	if ring != nil {
-		under = ring
-	}
-	next := versionText(st.epoch + 1)
-	now, err := under.Seal(epochKey.address(), []byte(next))
+// is errLost when the epoch moved meanwhile. Unless it fails otherwise, the state is
+// then no older than the move.
+func (l *Ledger) moveOn(ctx context.Context, st *state, change *ringChange) error {
+	ops, err := l.moveOps(st, change)
 	if err != nil {
-		return fault.Wrap(fault.Internal, err, "seal epoch")
+		return err
 	}
-	history := Key{Tenant: System, Kind: kindEpochs, Path: next}
-	past, err := under.Seal(history.address(), []byte(l.Now().UTC().Format(time.RFC3339)))
-	if err != nil {
-		return fault.Wrap(fault.Internal, err, "seal epoch")
-	}
-	ops := []clientv3.Op{clientv3.OpPut(epochKey.text(), string(now)), clientv3.OpPut(history.text(), string(past))}
-	cmps := []clientv3.Cmp{
-		clientv3.Compare(clientv3.ModRevision(epochKey.text()), "=", st.epochRev),
-		clientv3.Compare(clientv3.ModRevision(ringKey.text()), "=", st.ringRev),
-	}
-	if wrapped != nil {
-		ops = append(ops, clientv3.OpPut(ringKey.text(), string(wrapped)))
-	}
-	res, err := l.etcd.Txn(ctx).If(cmps...).Then(ops...).Commit()
+	c, cancel := context.WithTimeout(ctx, l.c.CommitTimeout)
+	defer cancel()
+	res, err := l.kv.Txn(c).If(
+		clientv3.Compare(clientv3.ModRevision(Key{Tenant: System, Kind: kindEpoch}.text()), "=", st.epochRev),
+		clientv3.Compare(clientv3.ModRevision(Key{Tenant: System, Kind: kindKeyring}.text()), "=", st.ringRev),
+	).Then(ops...).Commit()
 	if err != nil {
 		return classify(err)
 	}
-	if _, err := l.refresh(ctx, st); err != nil {
+	if res.Succeeded && change != nil {
+		l.unsaved.Add(-change.seals)
+	}
+	if _, err := l.refresh(ctx, res.Header.Revision); err != nil {
 		return err
 	}
 	if !res.Succeeded {
@@ -129,17 +135,41 @@ func (l *Ledger) moveOn(ctx context.Context, st *state, ring *seal.Keyring, wrap
 	return nil
 }
 
+// moveOps writes the next epoch, its place in history, and the keyring.
+func (l *Ledger) moveOps(st *state, change *ringChange) ([]clientv3.Op, error) {
+	epochKey, ringKey := Key{Tenant: System, Kind: kindEpoch}, Key{Tenant: System, Kind: kindKeyring}
+	under := st.ring
+	if change != nil {
+		under = change.ring
+	}
+	next := versionText(st.epoch + 1)
+	now, err := under.Seal(epochKey.address(), []byte(next))
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "seal epoch")
+	}
+	history := Key{Tenant: System, Kind: kindEpochs, Path: next}
+	past, err := under.Seal(history.address(), []byte(l.Now().UTC().Format(time.RFC3339)))
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "seal epoch")
+	}
+	ops := []clientv3.Op{clientv3.OpPut(epochKey.text(), string(now)), clientv3.OpPut(history.text(), string(past))}
+	if change != nil {
+		ops = append(ops, clientv3.OpPut(ringKey.text(), string(change.wrapped)))
+	}
+	return ops, nil
+}
+
 // fence makes sure that no commit prepared under st can happen any more.
 func (l *Ledger) fence(ctx context.Context, st *state) error {
 	for {
-		cur, err := l.refresh(ctx, st)
+		cur, err := l.current()
 		if err != nil {
 			return err
 		}
 		if cur.epoch != st.epoch {
 			return nil
 		}
-		if err := l.moveOn(ctx, cur, nil, nil); err != nil && !errors.Is(err, errLost) {
+		if err := l.moveOn(ctx, cur, nil); err != nil && !errors.Is(err, errLost) {
 			return err
 		}
 	}
@@ -147,11 +177,7 @@ func (l *Ledger) fence(ctx context.Context, st *state) error {
 
 // unseal opens the keyring, or makes the first one in an empty store.
 func (l *Ledger) unseal(ctx context.Context) error {
-	st, err := l.refresh(ctx, nil)
-	if err == nil || !errors.Is(err, fault.NotFound) {
-		if st != nil {
-			return nil
-		}
+	if _, err := l.refresh(ctx, 0); !errors.Is(err, errNew) {
 		return err
 	}
 	keks, err := l.c.KEKs(ctx)
@@ -169,10 +195,10 @@ func (l *Ledger) unseal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := l.moveOn(ctx, &state{ring: ring}, ring, wrapped); err != nil && !errors.Is(err, errLost) {
-		return err
+	err = l.moveOn(ctx, &state{ring: ring}, &ringChange{ring: ring, wrapped: wrapped})
+	if errors.Is(err, errLost) { // another member was first, and its ring was just opened
+		return nil
 	}
-	_, err = l.refresh(ctx, nil)
 	return err
 }
 
@@ -191,3 +217,6 @@ func (l *Ledger) keepUnsealed(ctx context.Context) {
 		}
 	}
 }
+
+// Sealed says whether no key has opened the keyring yet.
+func (l *Ledger) Sealed() bool { return l.state.Load() == nil }

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"sync/atomic"
 	"time"
-
-	"go.etcd.io/etcd/api/v3/etcdserverpb"
-	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
 // stats count what the ledger did since it was opened.
@@ -27,7 +24,7 @@ func (l *Ledger) Stats(ctx context.Context) Stats {
 	s := Stats{
 		Commits: l.stats.commits.Load(), Retries: l.stats.retries.Load(), Conflicts: l.stats.conflicts.Load(),
 		Ambiguous: l.stats.ambiguous.Load(), Corrupt: l.stats.corrupt.Load(), Resealed: l.stats.resealed.Load(),
-		Full: l.noRoom.Load(), Sealed: l.state.Load() == nil,
+		Full: l.noRoom.Load() || l.noDisk.Load(), Sealed: l.state.Load() == nil,
 	}
 	if u, err := l.c.Node.Usage(ctx); err == nil {
 		s.Used, s.Quota = u.Used, u.Quota
@@ -41,121 +38,98 @@ type chore struct {
 	name  string
 	every time.Duration
 	do    func(context.Context) error
-	last  time.Time
+	late  bool // not at the start, but one pace later
 }
 
-// keepHouse runs the chores until ctx ends.
+// keepHouse runs each chore on its own until ctx ends: a long one, such as resealing
+// everything, must not hold up the disk watch or the compaction.
 func (l *Ledger) keepHouse(ctx context.Context) {
-	compactTo := int64(0)
-	began := time.Now()
-	chores := []*chore{
+	compact := compaction{l: l}
+	for _, c := range []chore{
 		{name: "watch the disk", every: time.Second, do: l.watchDisk},
-		{name: "compact", every: l.c.CompactEvery, do: func(ctx context.Context) (err error) {
-			compactTo, err = l.compact(ctx, compactTo)
-			return err
-		}},
+		{name: "compact", every: l.c.CompactEvery, do: compact.run},
+		{name: "make room", every: l.roomPace(), do: l.makeRoom},
 		{name: "clear the quota alarm", every: 5 * time.Second, do: l.clearAlarm},
 		{name: "keep the keyring", every: time.Minute, do: l.keepKeys},
 		{name: "reseal", every: 5 * time.Second, do: l.resealStale},
-		{name: "trim the event log", every: time.Minute, do: l.trimAll},
-		{name: "sweep mutation records", every: time.Minute, do: l.sweep},
-		{name: "end the epoch", every: time.Hour, do: l.endEpoch, last: began},
-		{name: "defragment", every: 24 * time.Hour, do: l.c.Node.Defragment, last: began},
+		{name: "trim the event log", every: l.c.TrimEvery, do: l.trimAll},
+		{name: "end the epoch", every: time.Hour, do: l.endEpoch, late: true},
+		{name: "defragment", every: 24 * time.Hour, do: l.defragment, late: true},
+	} {
+		l.done.Go(func() { l.keep(ctx, c) })
 	}
-	tick := time.NewTicker(time.Second)
+	l.done.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-l.bump:
+				l.run(ctx, chore{name: "end the epoch", do: l.endEpoch})
+			}
+		}
+	})
+}
+
+func (l *Ledger) keep(ctx context.Context, c chore) {
+	tick := time.NewTicker(c.every)
 	defer tick.Stop()
+	if !c.late {
+		l.run(ctx, c)
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-l.bump:
-			l.run(ctx, &chore{name: "end the epoch", do: l.endEpoch})
 		case <-tick.C:
-			for _, c := range chores {
-				if time.Since(c.last) >= c.every {
-					l.run(ctx, c)
-				}
-			}
+			l.run(ctx, c)
 		}
 	}
 }
 
-func (l *Ledger) run(ctx context.Context, c *chore) {
+func (l *Ledger) run(ctx context.Context, c chore) {
 	if l.state.Load() == nil {
 		return
 	}
-	c.last = time.Now()
 	if err := c.do(ctx); err != nil && ctx.Err() == nil {
 		l.c.Log.Warn("house-keeping", "chore", c.name, "error", err)
 	}
 }
 
-// endEpoch moves the epoch on if this process told events in it.
+// endEpoch moves the epoch on if this process wrote under it.
 func (l *Ledger) endEpoch(ctx context.Context) error {
 	st, err := l.current()
 	if err != nil || l.emitted.Load() == 0 {
 		return err
 	}
-	if err := l.moveOn(ctx, st, nil, nil); !errors.Is(err, errLost) {
+	if err := l.moveOn(ctx, st, nil); !errors.Is(err, errLost) {
 		return err
 	}
 	return nil
 }
 
-// compact drops revisions older than the last run saw, and returns what is newest
-// now. Records are not history: nothing reads old revisions but transactions under way.
-func (l *Ledger) compact(ctx context.Context, to int64) (int64, error) {
-	_, _, rev, err := l.getAt(ctx, Key{Tenant: System, Kind: kindEpoch}, 0)
-	if err != nil || to == 0 || to == rev {
-		return rev, err
-	}
-	c, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	if _, err = l.etcd.Compact(c, to); err != nil && !isCompacted(err) {
-		return to, classify(err)
-	}
-	return rev, nil
+// compaction drops revisions older than its last run saw. Records are not history:
+// nothing reads old revisions but snapshots and transactions under way.
+type compaction struct {
+	l    *Ledger
+	seen int64 // newest revision at the last run
+	done int64 // compacted up to here
 }
 
-// watchDisk refuses writes before the disk is full: etcd ends the process when it
-// cannot write its log.
-func (l *Ledger) watchDisk(context.Context) error {
-	if l.c.DiskFree == nil {
+func (k *compaction) run(ctx context.Context) error {
+	_, _, rev, err := k.l.getAt(ctx, Key{Tenant: System, Kind: kindEpoch}, 0)
+	if err != nil {
+		return err
+	}
+	to := k.seen
+	if k.seen = rev; to <= k.done {
 		return nil
 	}
-	free, err := l.c.DiskFree()
-	if err != nil {
-		return err
-	}
-	if low := free < l.c.MinFree; l.noRoom.Swap(low) != low {
-		l.c.Log.Warn("free disk space", "low", low, "bytes", free)
-	}
-	return nil
-}
-
-// clearAlarm disarms etcd's quota alarm once there is room again: it never goes by itself.
-func (l *Ledger) clearAlarm(ctx context.Context) error {
 	c, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	res, err := l.etcd.AlarmList(c)
-	if err != nil {
+	if _, err := k.l.kv.Compact(c, to); err != nil && !isCompacted(err) {
 		return classify(err)
 	}
-	for _, a := range res.Alarms {
-		if a.Alarm != etcdserverpb.AlarmType_NOSPACE {
-			continue
-		}
-		if err := l.c.Node.Defragment(ctx); err != nil {
-			return err
-		}
-		if u, err := l.c.Node.Usage(ctx); err != nil || u.Used >= u.Quota*9/10 {
-			return err
-		}
-		if _, err := l.etcd.AlarmDisarm(c, (*clientv3.AlarmMember)(a)); err != nil {
-			return classify(err)
-		}
-		l.c.Log.Info("the store takes writes again")
-	}
+	k.done = to
 	return nil
 }
 
@@ -165,23 +139,9 @@ func (l *Ledger) resealStale(ctx context.Context) error {
 	if err != nil || st.ring == l.clean || len(st.ring.Status()) < 2 {
 		return err
 	}
-	n, err := l.reseal(ctx)
-	l.stats.resealed.Add(int64(n))
-	if err == nil && n == 0 {
+	left, err := l.reseal(ctx, st)
+	if err == nil && left == 0 {
 		l.clean = st.ring // every commit since this ring seals under its active key
 	}
 	return err
-}
-
-func (l *Ledger) trimAll(ctx context.Context) error {
-	names, err := l.tenants(ctx)
-	if err != nil {
-		return err
-	}
-	for _, t := range names {
-		if err := l.trim(ctx, t); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -3,8 +3,12 @@ package ledger
 import (
 	"context"
 	"errors"
+	"math"
+	"sync/atomic"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/coffer-dev/coffer/internal/fault"
 	"github.com/coffer-dev/coffer/internal/seal"
@@ -19,7 +23,7 @@ type KeyringStatus struct {
 
 // Keyring reports the keyring and counts stale records by reading every record.
 func (l *Ledger) Keyring(ctx context.Context) (KeyringStatus, error) {
-	st, err := l.refresh(ctx, l.state.Load())
+	st, err := l.refresh(ctx, math.MaxInt64)
 	if err != nil {
 		return KeyringStatus{}, err
 	}
@@ -75,7 +79,7 @@ func (l *Ledger) Rewrap(ctx context.Context) error {
 // changeRing replaces the keyring and moves the epoch on, in one transaction.
 func (l *Ledger) changeRing(ctx context.Context, change func(*seal.Keyring) (*seal.Keyring, error)) (*state, error) {
 	for {
-		st, err := l.refresh(ctx, l.state.Load())
+		st, err := l.current()
 		if err != nil {
 			return nil, err
 		}
@@ -90,12 +94,13 @@ func (l *Ledger) changeRing(ctx context.Context, change func(*seal.Keyring) (*se
 		if len(keks) == 0 {
 			return nil, fault.Coded(fault.Unavailable, CodeSealed, "no key encryption key is configured")
 		}
-		st.ring.TakeSeals() // counted as saved: they are in what Wrap writes
+		// Taken seals count as saved in the ring, and so are in what Wrap writes.
+		seals := l.unsaved.Add(int64(st.ring.TakeSeals()))
 		wrapped, err := next.Wrap(ctx, keks[0])
 		if err != nil {
 			return nil, err
 		}
-		if err = l.moveOn(ctx, st, next, wrapped); err == nil {
+		if err = l.moveOn(ctx, st, &ringChange{next, wrapped, seals}); err == nil {
 			return l.current()
 		}
 		if !errors.Is(err, errLost) {
@@ -112,58 +117,80 @@ type scanned struct {
 	dataKey uint32
 }
 
-// scan shows every sealed record of the store, in pages.
+// scan shows every sealed record of the store, in pages. The pages of names, which
+// cost little, bound the spans that the values are read from.
 func (l *Ledger) scan(ctx context.Context, visit func([]scanned) error) error {
-	ringKey := Key{Tenant: System, Kind: kindKeyring}.text()
 	from := "\x00"
 	for {
-		c, cancel := context.WithTimeout(ctx, readTimeout)
-		res, err := l.etcd.Get(c, from, l.readOpts(clientv3.WithFromKey(), clientv3.WithLimit(page))...)
-		cancel()
-		if err != nil {
-			return classify(err)
-		}
-		found := make([]scanned, 0, len(res.Kvs))
-		for _, kv := range res.Kvs {
-			if id, ok := seal.KeyID(kv.Value); ok && string(kv.Key) != ringKey {
-				found = append(found, scanned{string(kv.Key), kv.Value, kv.ModRevision, id})
-			}
-		}
-		if err := visit(found); err != nil || !res.More {
+		res, err := l.readFrom(ctx, from, clientv3.WithFromKey(), clientv3.WithKeysOnly(), clientv3.WithLimit(namePage))
+		if err != nil || len(res.Kvs) == 0 {
 			return err
 		}
-		from = string(res.Kvs[len(res.Kvs)-1].Key) + "\x00"
+		next := string(res.Kvs[len(res.Kvs)-1].Key) + "\x00"
+		for more := true; more; {
+			values, err := l.readFrom(ctx, from, clientv3.WithRange(next), clientv3.WithLimit(page))
+			if err != nil {
+				return err
+			}
+			if err := visit(sealedOnly(values.Kvs)); err != nil {
+				return err
+			}
+			if more = values.More; more {
+				from = string(values.Kvs[len(values.Kvs)-1].Key) + "\x00"
+			}
+		}
+		from = next
 	}
 }
 
+func (l *Ledger) readFrom(ctx context.Context, from string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
+	c, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	res, err := l.kv.Get(c, from, l.readOpts(opts...)...)
+	return res, classify(err)
+}
+
+// sealedOnly leaves out the keyring, which is wrapped, and what is no record at all.
+func sealedOnly(kvs []*mvccpb.KeyValue) []scanned {
+	found := make([]scanned, 0, len(kvs))
+	for _, kv := range kvs {
+		if id, ok := seal.KeyID(kv.Value); ok && string(kv.Key) != (Key{Tenant: System, Kind: kindKeyring}).text() {
+			found = append(found, scanned{string(kv.Key), kv.Value, kv.ModRevision, id})
+		}
+	}
+	return found
+}
+
+// resealers is how many records are resealed at once: they share an fsync.
+const resealers = 16
+
 // reseal puts stale records under the active key: by compare on their revision,
 // without new version, time or event. A record that changed meanwhile was resealed
-// by that change. It reports how many it resealed.
-func (l *Ledger) reseal(ctx context.Context) (int, error) {
-	n := 0
-	st, err := l.current()
-	if err != nil {
-		return 0, err
-	}
-	err = l.scan(ctx, func(rs []scanned) error {
+// by that change. It reports how many it tried.
+func (l *Ledger) reseal(ctx context.Context, st *state) (int64, error) {
+	var met atomic.Int64
+	err := l.scan(ctx, func(rs []scanned) error {
+		some, ctx := errgroup.WithContext(ctx)
+		some.SetLimit(resealers)
 		for _, r := range rs {
 			if r.dataKey == st.ring.Active() {
 				continue
 			}
-			done, err := l.resealOne(ctx, st, r)
-			if err != nil {
+			some.Go(func() error {
+				stale, err := l.resealOne(ctx, st, r)
+				if stale {
+					met.Add(1)
+				}
 				return err
-			}
-			if done {
-				n++
-			}
+			})
 		}
-		return ctx.Err()
+		return some.Wait()
 	})
-	return n, err
+	return met.Load(), err
 }
 
-func (l *Ledger) resealOne(ctx context.Context, st *state, r scanned) (bool, error) {
+// resealOne says whether the record could be opened: what is broken stays as it is.
+func (l *Ledger) resealOne(ctx context.Context, st *state, r scanned) (tried bool, err error) {
 	k, err := parseKey(r.key)
 	if err != nil {
 		return false, err
@@ -175,20 +202,20 @@ func (l *Ledger) resealOne(ctx context.Context, st *state, r scanned) (bool, err
 	}
 	sealed, err := st.ring.Seal(k.address(), plain)
 	if err != nil {
-		return false, fault.Wrap(fault.Internal, err, "seal record")
+		return true, fault.Wrap(fault.Internal, err, "seal record")
 	}
-	epoch := Key{Tenant: System, Kind: kindEpoch}.text()
-	cmps := []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(r.key), "=", r.rev)}
-	if r.key != epoch {
-		cmps = append(cmps, clientv3.Compare(clientv3.ModRevision(epoch), "=", st.epochRev))
-	}
+	// Under another ring the key that seals here may be on its way out.
+	ring := Key{Tenant: System, Kind: kindKeyring}.text()
 	c, cancel := context.WithTimeout(ctx, l.c.CommitTimeout)
 	defer cancel()
-	res, err := l.etcd.Txn(c).If(cmps...).Then(clientv3.OpPut(r.key, string(sealed))).Commit()
-	if err != nil {
-		return false, classify(err)
+	res, err := l.kv.Txn(c).If(
+		clientv3.Compare(clientv3.ModRevision(r.key), "=", r.rev),
+		clientv3.Compare(clientv3.ModRevision(ring), "=", st.ringRev),
+	).Then(clientv3.OpPut(r.key, string(sealed))).Commit()
+	if err == nil && res.Succeeded {
+		l.stats.resealed.Add(1)
 	}
-	return res.Succeeded, nil
+	return true, classify(err)
 }
 
 // flushSeals is after how many seals of this process the count is stored.
@@ -207,9 +234,8 @@ func (l *Ledger) keepKeys(ctx context.Context) error {
 		}
 		return err
 	}
-	if l.unsaved += st.ring.TakeSeals(); l.unsaved < flushSeals {
+	if l.unsaved.Add(int64(st.ring.TakeSeals())) < flushSeals {
 		return nil
 	}
-	l.unsaved = 0
 	return l.Rewrap(ctx)
 }

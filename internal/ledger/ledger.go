@@ -32,6 +32,8 @@ type Config struct {
 	// CompactEvery is the pace of compaction: what was destroyed is out of every
 	// revision within two of them.
 	CompactEvery time.Duration // default 20 s
+	// TrimEvery is the pace at which event logs are cut and old epochs forgotten.
+	TrimEvery time.Duration // default 1 min
 	// DiskFree gives the free bytes where the database lies; nil does not watch it.
 	DiskFree func() (int64, error)
 	// MinFree refuses writes while less than so many bytes are free.
@@ -42,14 +44,16 @@ type Config struct {
 type Ledger struct {
 	c    Config
 	etcd *clientv3.Client
+	kv   clientv3.KV // of etcd; tests put faults in its way
 
 	state   atomic.Pointer[state] // nil while sealed
-	reload  sync.Mutex            // one reload of state at a time
-	emitted atomic.Int64          // events of this process in the current epoch
-	bump    chan struct{}         // the epoch holds enough events
-	noRoom  atomic.Bool           // the disk is nearly full
-	unsaved uint64                // seals not yet in the stored keyring; of keepHouse alone
-	clean   *seal.Keyring         // no record is stale under this ring; of keepHouse alone
+	reload  chan struct{}         // holds one token while the state is read again
+	emitted atomic.Int64          // what this process wrote under the current epoch
+	bump    chan struct{}         // the epoch holds enough
+	noDisk  atomic.Bool           // the disk is nearly full: no write at all
+	noRoom  atomic.Bool           // the quota is used up: no write but what frees
+	unsaved atomic.Int64          // seals of this process that the stored keyring lacks
+	clean   *seal.Keyring         // no record is stale under this ring; of resealStale alone
 	stats   stats
 
 	stop context.CancelFunc
@@ -58,6 +62,7 @@ type Ledger struct {
 
 // state is what every commit depends on; it is replaced whole.
 type state struct {
+	seen     int64 // revision at which it was read
 	epoch    int64
 	epochRev int64 // modification revision of the epoch record
 	ring     *seal.Keyring
@@ -70,14 +75,21 @@ type state struct {
 // goes on trying until it can serve. Ready tells.
 func Open(ctx context.Context, c Config) *Ledger {
 	c = c.withDefaults()
-	l := &Ledger{c: c, etcd: c.Node.Client, bump: make(chan struct{}, 1)}
+	l := &Ledger{
+		c: c, etcd: c.Node.Client, kv: c.Node.Client,
+		reload: make(chan struct{}, 1), bump: make(chan struct{}, 1),
+	}
+	return l.start(ctx)
+}
+
+func (l *Ledger) start(ctx context.Context) *Ledger {
 	if err := l.unseal(ctx); err != nil {
-		c.Log.Warn("the store is sealed", "error", err)
+		l.c.Log.Warn("the store is sealed", "error", err)
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
 	l.done.Go(func() { l.keepUnsealed(run) })
-	l.done.Go(func() { l.keepHouse(run) })
+	l.keepHouse(run)
 	return l
 }
 
@@ -87,6 +99,7 @@ func (c Config) withDefaults() Config {
 	def(&c.EpochEvents, 4096)
 	def(&c.CommitTimeout, 5*time.Second)
 	def(&c.CompactEvery, 20*time.Second)
+	def(&c.TrimEvery, time.Minute)
 	def(&c.MinFree, 64<<20)
 	if c.Now == nil {
 		c.Now = time.Now
@@ -115,7 +128,9 @@ func (l *Ledger) Ready(ctx context.Context) error {
 	if _, err := l.current(); err != nil {
 		return err
 	}
-	_, err := l.etcd.Get(ctx, Key{Tenant: System, Kind: kindEpoch}.text())
+	c, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	_, err := l.kv.Get(c, Key{Tenant: System, Kind: kindEpoch}.text(), clientv3.WithKeysOnly())
 	return classify(err)
 }
 

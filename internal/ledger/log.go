@@ -24,21 +24,34 @@ func sequence(rev int64, index int) int64 { return rev*MaxEvents + int64(index) 
 
 // ReadLog reads the events behind a sequence in order, at least limit of them where
 // there are so many (a transaction is never cut) and none beyond what is committed.
-func (l *Ledger) ReadLog(ctx context.Context, tenant string, after int64, limit int) (event.Page, error) {
+func (l *Ledger) ReadLog(ctx context.Context, tenant string, after int64, limit int) (out event.Page, err error) {
+	for range snapshotTries {
+		out, err = l.readLog(ctx, tenant, after, limit)
+		if !errors.Is(err, errCompacted) {
+			break
+		}
+	}
+	return out, err
+}
+
+// readLog reads one snapshot: the log may be trimmed meanwhile, and what was taken
+// from under the reader would else be missing without a word.
+func (l *Ledger) readLog(ctx context.Context, tenant string, after int64, limit int) (event.Page, error) {
 	var out event.Page
-	trimmed, err := l.trimmed(ctx, tenant)
+	snap := l.Snapshot()
+	trimmed, err := trimmed(ctx, snap, tenant)
 	if err != nil {
 		return out, err
 	}
 	if after < trimmed {
 		out.Lost, after = trimmed, trimmed
 	}
-	epochs, err := l.epochsSince(ctx, after/MaxEvents)
+	epochs, err := epochsSince(ctx, snap, after/MaxEvents)
 	if err != nil {
 		return out, err
 	}
 	for _, epoch := range epochs {
-		if err := l.readEpoch(ctx, tenant, epoch, after, &out); err != nil {
+		if err := l.readEpoch(ctx, snap, Under(tenant, kindEvent, epoch+"/"), after, &out); err != nil {
 			return out, err
 		}
 		if len(out.List) >= limit {
@@ -49,8 +62,8 @@ func (l *Ledger) ReadLog(ctx context.Context, tenant string, after int64, limit 
 }
 
 // epochsSince lists the epochs that may hold commits from a revision on.
-func (l *Ledger) epochsSince(ctx context.Context, rev int64) ([]string, error) {
-	all, err := l.Names(ctx, Under(System, kindEpochs, ""), 0)
+func epochsSince(ctx context.Context, from Reader, rev int64) ([]string, error) {
+	all, err := from.Names(ctx, Under(System, kindEpochs, ""), 0)
 	if err != nil {
 		return nil, err
 	}
@@ -67,24 +80,13 @@ func (l *Ledger) epochsSince(ctx context.Context, rev int64) ([]string, error) {
 	return names, nil
 }
 
-func (l *Ledger) readEpoch(ctx context.Context, tenant, epoch string, after int64, out *event.Page) error {
-	st, err := l.current()
+func (l *Ledger) readEpoch(ctx context.Context, snap *Snapshot, s Span, after int64, out *event.Page) error {
+	told, err := l.told(ctx, snap, s, after)
 	if err != nil {
 		return err
 	}
-	s := Under(tenant, kindEvent, epoch+"/")
-	c, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	res, err := l.etcd.Get(c, s.from, l.readOpts(clientv3.WithRange(s.to), clientv3.WithMinCreateRev(after/MaxEvents))...)
-	if err != nil {
-		return classify(err)
-	}
 	first := len(out.List)
-	for _, kv := range res.Kvs {
-		r, err := l.open(ctx, st, kv)
-		if err != nil {
-			return err
-		}
+	for _, r := range told {
 		var bodies [][]byte
 		if err := json.Unmarshal(r.Value, &bodies); err != nil {
 			return l.corrupt(r.Key, err)
@@ -99,20 +101,49 @@ func (l *Ledger) readEpoch(ctx context.Context, tenant, epoch string, after int6
 	return nil
 }
 
+// fewTold is up to how many records of an epoch are fetched one by one.
+const fewTold = 64
+
+// told reads the records of one epoch that are news. Their names come from etcd's
+// index alone; a follower that is nearly up to date then fetches only what it lacks.
+func (l *Ledger) told(ctx context.Context, snap *Snapshot, s Span, after int64) ([]Record, error) {
+	names, err := snap.Names(ctx, s, 0)
+	if err != nil {
+		return nil, err
+	}
+	names = slices.DeleteFunc(names, func(r Record) bool { return sequence(r.Created, MaxEvents-1) <= after })
+	if len(names) > fewTold {
+		rs, err := snap.Range(ctx, s, 0)
+		return slices.DeleteFunc(rs, func(r Record) bool { return sequence(r.Created, MaxEvents-1) <= after }), err
+	}
+	for i, name := range names {
+		r, ok, err := snap.Get(ctx, name.Key)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, l.corrupt(name.Key, errors.New("a record vanished from a snapshot"))
+		}
+		names[i] = r
+	}
+	return names, nil
+}
+
 // End is the sequence behind which the next event of any tenant will be.
 func (l *Ledger) End(ctx context.Context) (int64, error) {
 	_, _, rev, err := l.getAt(ctx, Key{Tenant: System, Kind: kindEpoch}, 0)
 	return sequence(rev, MaxEvents-1), err
 }
 
-func (l *Ledger) trimmed(ctx context.Context, tenant string) (int64, error) {
-	r, ok, err := l.Get(ctx, Key{Tenant: tenant, Kind: kindTrimmed})
+// trimmed is up to which sequence a tenant's log was cut.
+func trimmed(ctx context.Context, from Reader, tenant string) (int64, error) {
+	r, ok, err := from.Get(ctx, Key{Tenant: tenant, Kind: kindTrimmed})
 	if err != nil || !ok {
 		return 0, err
 	}
 	seq, err := strconv.ParseInt(string(r.Value), 10, 64)
 	if err != nil {
-		return 0, l.corrupt(r.Key, err)
+		return 0, fault.Wrap(fault.Corrupt, err, "decode a mark of the event log")
 	}
 	return seq, nil
 }

@@ -60,7 +60,7 @@ func (l *Ledger) getAt(ctx context.Context, k Key, rev int64) (Record, bool, int
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	res, err := l.etcd.Get(ctx, k.text(), l.readOpts(clientv3.WithRev(rev))...)
+	res, err := l.kv.Get(ctx, k.text(), l.readOpts(clientv3.WithRev(rev))...)
 	if err != nil {
 		return Record{}, false, 0, classifyRead(err)
 	}
@@ -73,18 +73,65 @@ func (l *Ledger) getAt(ctx context.Context, k Key, rev int64) (Record, bool, int
 
 // Range reads a span linearizably; a long one is read in pages of one snapshot.
 func (l *Ledger) Range(ctx context.Context, s Span, limit int) ([]Record, error) {
-	rs, _, err := l.rangeAt(ctx, s, limit, 0, false)
-	return rs, err
+	return l.whole(ctx, s, limit, false)
 }
 
 // Names reads the keys of a span linearizably.
 func (l *Ledger) Names(ctx context.Context, s Span, limit int) ([]Record, error) {
-	rs, _, err := l.rangeAt(ctx, s, limit, 0, true)
+	return l.whole(ctx, s, limit, true)
+}
+
+// snapshotTries is how many snapshots may be compacted away under a long read.
+const snapshotTries = 3
+
+func (l *Ledger) whole(ctx context.Context, s Span, limit int, keysOnly bool) (rs []Record, err error) {
+	for range snapshotTries {
+		rs, _, err = l.rangeAt(ctx, s, limit, 0, keysOnly)
+		if !errors.Is(err, errCompacted) {
+			break
+		}
+	}
 	return rs, err
 }
 
-// page is how many records one read of a span asks for.
-const page = 512
+// Snapshot reads one state of the store: that of its first read, which is
+// linearizable. It is not safe for concurrent use. A snapshot that is kept longer
+// than the pace of compaction may answer Unavailable.
+type Snapshot struct {
+	l   *Ledger
+	rev int64
+}
+
+// Snapshot begins a snapshot.
+func (l *Ledger) Snapshot() *Snapshot { return &Snapshot{l: l} }
+
+// Get reads one record.
+func (s *Snapshot) Get(ctx context.Context, k Key) (Record, bool, error) {
+	r, ok, rev, err := s.l.getAt(ctx, k, s.rev)
+	s.rev = rev0(s.rev, rev)
+	return r, ok, err
+}
+
+// Range reads the records of a span.
+func (s *Snapshot) Range(ctx context.Context, span Span, limit int) ([]Record, error) {
+	rs, rev, err := s.l.rangeAt(ctx, span, limit, s.rev, false)
+	s.rev = rev0(s.rev, rev)
+	return rs, err
+}
+
+// Names is Range without values.
+func (s *Snapshot) Names(ctx context.Context, span Span, limit int) ([]Record, error) {
+	rs, rev, err := s.l.rangeAt(ctx, span, limit, s.rev, true)
+	s.rev = rev0(s.rev, rev)
+	return rs, err
+}
+
+// How many records one read of a span asks for: etcd counts the rest of the span
+// each time, so the pages of names are long; a value may be as large as a request.
+const (
+	page     = 128
+	namePage = 4096
+)
 
 func (l *Ledger) rangeAt(ctx context.Context, s Span, limit int, rev int64, keysOnly bool) ([]Record, int64, error) {
 	st, err := l.current()
@@ -92,8 +139,12 @@ func (l *Ledger) rangeAt(ctx context.Context, s Span, limit int, rev int64, keys
 		return nil, 0, err
 	}
 	var out []Record
+	most := page
+	if keysOnly {
+		most = namePage
+	}
 	for {
-		n := page
+		n := most
 		if limit > 0 {
 			n = min(n, limit-len(out))
 		}
@@ -102,7 +153,7 @@ func (l *Ledger) rangeAt(ctx context.Context, s Span, limit int, rev int64, keys
 			opts = append(opts, clientv3.WithKeysOnly())
 		}
 		c, cancel := context.WithTimeout(ctx, readTimeout)
-		res, err := l.etcd.Get(c, s.from, opts...)
+		res, err := l.kv.Get(c, s.from, opts...)
 		cancel()
 		if err != nil {
 			return nil, 0, classifyRead(err)
@@ -133,7 +184,7 @@ func (l *Ledger) openOrName(ctx context.Context, st *state, kv *mvccpb.KeyValue,
 }
 
 // open unseals one record. A record under a key that this process has not seen yet
-// makes it read the keyring again, once.
+// makes it read the keyring again, unless that was done since the record was written.
 func (l *Ledger) open(ctx context.Context, st *state, kv *mvccpb.KeyValue) (Record, error) {
 	k, err := parseKey(string(kv.Key))
 	if err != nil {
@@ -141,7 +192,8 @@ func (l *Ledger) open(ctx context.Context, st *state, kv *mvccpb.KeyValue) (Reco
 	}
 	value, stale, err := st.ring.Open(k.address(), kv.Value)
 	if unknown := (*seal.UnknownKeyError)(nil); errors.As(err, &unknown) {
-		if st, err = l.refresh(ctx, st); err != nil {
+		// The ring that a record is under was stored before the record.
+		if st, err = l.refresh(ctx, kv.ModRevision); err != nil {
 			return Record{}, err
 		}
 		value, stale, err = st.ring.Open(k.address(), kv.Value)
@@ -160,7 +212,7 @@ func (l *Ledger) corrupt(k Key, cause error) error {
 	return fault.Wrap(fault.Corrupt, cause, "a stored record of kind %s fails authentication", k.Kind)
 }
 
-// Open records survive compaction; only reads of an old snapshot can fail of it.
+// classifyRead tells a snapshot that is gone from other failures.
 func classifyRead(err error) error {
 	if isCompacted(err) {
 		return errCompacted

@@ -146,4 +146,18 @@ func (t *Tx) Emit(tenant string, body []byte) error {
 	return nil
 }
 
+// smallPut is how much a transaction that deletes may write besides.
+const smallPut = 16 << 10
+
+// frees says whether the transaction deletes, and writes little but replacements.
+func (t *Tx) frees() bool {
+	added := 0
+	for text, p := range t.puts {
+		if t.reads[text] == 0 {
+			added += len(p.value)
+		}
+	}
+	return len(t.gone)+len(t.drops) > 0 && added <= smallPut
+}
+
 func (t *Tx) empty() bool { return len(t.puts)+len(t.gone)+len(t.drops)+len(t.told) == 0 }

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/ledger/etcdnode"
 )
 
 // maxAttempts bounds how often a transaction that loses races is run.
@@ -74,26 +76,28 @@ var errLost = errors.New("transaction lost a race")
 // commit sends the transaction once. The caller's going away does not cut it off:
 // that would only make its outcome unknown.
 func (l *Ledger) commit(ctx context.Context, tx *Tx) (int64, error) {
-	if l.noRoom.Load() && len(tx.puts) > 0 {
-		return 0, full(errors.New("too little free disk space"))
+	if err := l.room(tx); err != nil {
+		return 0, err
 	}
 	ops, err := tx.ops()
 	if err != nil {
 		return 0, err
 	}
+	cmps := tx.compares()
+	sent := time.Now()
 	c, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.c.CommitTimeout)
 	defer cancel()
 	epoch := Key{Tenant: System, Kind: kindEpoch}.text()
-	res, err := l.etcd.Txn(c).If(tx.compares()...).Then(ops...).Else(clientv3.OpGet(epoch, clientv3.WithKeysOnly())).Commit()
+	res, err := l.kv.Txn(c).If(cmps...).Then(nest(ops, len(cmps))...).Else(clientv3.OpGet(epoch, clientv3.WithKeysOnly())).Commit()
 	switch {
 	case err != nil && definite(err):
 		return 0, classify(err)
 	case err != nil:
-		return l.resolve(ctx, tx, err)
+		return l.resolve(ctx, tx, sent, err)
 	case !res.Succeeded:
-		kvs := res.Responses[0].GetResponseRange().Kvs
-		if len(kvs) == 0 || kvs[0].ModRevision != tx.st.epochRev {
-			if _, err := l.refresh(ctx, tx.st); err != nil {
+		// Only the revision of the epoch is looked at: when it moved, so must the state.
+		for _, kv := range res.Responses[0].GetResponseRange().Kvs {
+			if _, err := l.refresh(ctx, kv.ModRevision); err != nil {
 				return 0, err
 			}
 		}
@@ -118,20 +122,19 @@ func (t *Tx) compares() []clientv3.Cmp {
 // ops seals the writes. The last are the events, or the mutation record in their
 // place: what tells later that this commit happened.
 func (t *Tx) ops() ([]clientv3.Op, error) {
-	var ops []clientv3.Op
+	ops, size := t.deletions(), 0
 	add := func(k Key, value []byte) error {
 		sealed, err := t.st.ring.Seal(k.address(), value)
 		if err != nil {
 			return fault.Wrap(fault.Internal, err, "seal record")
 		}
-		ops = append(ops, clientv3.OpPut(k.text(), string(sealed)))
+		if size += len(sealed); size > etcdnode.MaxRequestBytes {
+			return fault.New(fault.TooLarge, "the change is too large for one transaction")
+		}
+		op := clientv3.OpPut(k.text(), "")
+		op.WithValueBytes(sealed)
+		ops = append(ops, op)
 		return nil
-	}
-	for _, s := range t.gone {
-		ops = append(ops, clientv3.OpDelete(s.from, clientv3.WithRange(s.to)))
-	}
-	for _, k := range t.drops {
-		ops = append(ops, clientv3.OpDelete(k.text()))
 	}
 	for _, text := range t.order {
 		p := t.puts[text]
@@ -154,6 +157,50 @@ func (t *Tx) ops() ([]clientv3.Op, error) {
 	return ops, nil
 }
 
+// deletions cuts the spans around what is put: etcd refuses to delete and to put one
+// key in one transaction.
+func (t *Tx) deletions() []clientv3.Op {
+	ops := make([]clientv3.Op, 0, len(t.gone)+len(t.drops)+len(t.order)+len(t.told)+1)
+	for _, s := range t.gone {
+		for _, text := range slices.Sorted(slices.Values(t.order)) {
+			if !s.holds(text) {
+				continue
+			}
+			if text > s.from {
+				ops = append(ops, clientv3.OpDelete(s.from, clientv3.WithRange(text)))
+			}
+			s.from = text + sep
+		}
+		if s.from < s.to {
+			ops = append(ops, clientv3.OpDelete(s.from, clientv3.WithRange(s.to)))
+		}
+	}
+	for _, k := range t.drops {
+		ops = append(ops, clientv3.OpDelete(k.text()))
+	}
+	return ops
+}
+
+// maxOps is how many operations, and how many compares, etcd takes at one level of a
+// transaction by default; nestOps is how many stand at the second level.
+const (
+	maxOps  = 128
+	nestOps = 64
+)
+
+// nest puts the operations of a big transaction one level deeper, some thousands of
+// them at most. What does not fit is refused by etcd.
+func nest(ops []clientv3.Op, cmps int) []clientv3.Op {
+	if len(ops) <= maxOps || cmps >= maxOps {
+		return ops
+	}
+	out := make([]clientv3.Op, 0, len(ops)/nestOps+1)
+	for some := range slices.Chunk(ops, min(nestOps, maxOps-cmps)) {
+		out = append(out, clientv3.OpTxn(nil, some, nil))
+	}
+	return out
+}
+
 // logKey is where the events of a tenant go; without a tenant, the mutation record.
 func (t *Tx) logKey(tenant string) Key {
 	path := versionText(t.st.epoch) + "/" + t.id
@@ -171,23 +218,42 @@ func (t *Tx) marker() Key {
 	return t.logKey("")
 }
 
+// settle is how long after the end of an epoch its markers are kept.
+const settle = 2 * time.Minute
+
 // resolve finds out what became of a commit whose answer was lost. Moving the epoch
-// on makes sure that it cannot happen later any more; then the marker tells.
-func (l *Ledger) resolve(ctx context.Context, tx *Tx, cause error) (int64, error) {
+// on makes sure that it cannot happen later any more; then the marker tells. It is
+// errLost when the commit did not happen. Whoever was stopped for so long that the
+// marker may be gone again does not know.
+func (l *Ledger) resolve(ctx context.Context, tx *Tx, sent time.Time, cause error) (int64, error) {
 	l.stats.ambiguous.Add(1)
 	c, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.c.CommitTimeout)
 	defer cancel()
 	if err := l.fence(c, tx.st); err != nil {
 		return 0, fault.Wrap(fault.Timeout, errors.Join(cause, err), "the outcome of the change is unknown")
 	}
-	res, err := l.etcd.Get(c, tx.marker().text(), clientv3.WithKeysOnly())
+	res, err := l.kv.Get(c, tx.marker().text(), clientv3.WithKeysOnly())
 	switch {
 	case err != nil:
 		return 0, fault.Wrap(fault.Timeout, errors.Join(cause, err), "the outcome of the change is unknown")
-	case len(res.Kvs) == 0:
-		return 0, unavailable(cause)
+	case len(res.Kvs) > 0:
+		return res.Kvs[0].CreateRevision, nil
+	case time.Since(sent) > settle/2:
+		return 0, fault.Wrap(fault.Timeout, cause, "the outcome of the change is unknown")
 	}
-	return res.Kvs[0].CreateRevision, nil
+	return 0, errLost
+}
+
+// room refuses what the disk or the quota has no room for. What frees room goes on
+// while the quota's reserve lasts.
+func (l *Ledger) room(tx *Tx) error {
+	if l.noDisk.Load() && len(tx.puts) > 0 {
+		return full(errors.New("too little free disk space"))
+	}
+	if l.noRoom.Load() && !tx.frees() {
+		return full(errors.New("the quota is used up"))
+	}
+	return nil
 }
 
 func (l *Ledger) committed(tx *Tx) {
@@ -196,6 +262,7 @@ func (l *Ledger) committed(tx *Tx) {
 	for _, bodies := range tx.told {
 		n += len(bodies)
 	}
+	n = max(n, 1) // a commit without events leaves a mutation record behind
 	if l.emitted.Add(int64(n)) < int64(l.c.EpochEvents) {
 		return
 	}

@@ -18,6 +18,9 @@ const (
 	MaxRequestBytes = 3 << 20
 	// DefaultQuotaBytes is etcd's recommended maximum size of one database.
 	DefaultQuotaBytes = 8 << 30
+	// reserve is the part of a quota, in eighths, that is left for changes that free
+	// room: once etcd's own quota is reached it refuses those too.
+	reserve = 1
 )
 
 // Config says which etcd to use.
@@ -31,7 +34,7 @@ type Config struct {
 
 // Node is a running member or a connection. Client may be used concurrently.
 type Node struct {
-	Client *clientv3.Client
+	Client *clientv3.Client // of the member or the cluster
 	// Local says that the one member of the cluster lives in this process: what it
 	// has applied is then all that was ever acknowledged, and a serializable read
 	// is a linearizable one.
@@ -58,7 +61,7 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 	cfg.ListenPeerUrls, cfg.ListenClientUrls, cfg.ListenMetricsUrls = nil, nil, nil
 	// One member votes for itself: a short election makes the first write fast.
 	cfg.TickMs, cfg.ElectionMs = 10, 100
-	cfg.QuotaBackendBytes = c.QuotaBytes
+	cfg.QuotaBackendBytes = c.QuotaBytes + c.QuotaBytes/8*reserve
 	cfg.MaxRequestBytes = MaxRequestBytes
 	// Under load requests queue for one fsync; that is no reason to warn.
 	cfg.WarningApplyDuration, cfg.WarningUnaryRequestDuration = 2*time.Second, 2*time.Second
@@ -109,19 +112,28 @@ func (n *Node) Close() error {
 	return nil
 }
 
-// Usage is how much of the database quota is in use, in bytes.
-type Usage struct{ Used, Quota int64 }
+// Usage tells of the size of the database, in bytes.
+type Usage struct {
+	Used  int64 // of the file, freed pages included
+	InUse int64 // by records
+	Quota int64 // what records may use; etcd's own quota is a little more
+}
 
-// Usage asks the first endpoint that answers.
+// Usage asks the embedded member, at no cost, or the first endpoint that answers.
 func (n *Node) Usage(ctx context.Context) (Usage, error) {
 	if n.member != nil {
-		return Usage{Used: n.member.Server.Backend().Size(), Quota: n.quota}, nil
+		b := n.member.Server.Backend()
+		return Usage{Used: b.Size(), InUse: b.SizeInUse(), Quota: n.quota}, nil
 	}
 	var last error
 	for _, e := range n.endpoints {
 		st, err := n.Client.Status(ctx, e)
 		if err == nil {
-			return Usage{Used: st.DbSize, Quota: n.quota}, nil
+			u := Usage{Used: st.DbSize, InUse: st.DbSizeInUse, Quota: n.quota}
+			if st.DbSizeQuota > 0 {
+				u.Quota = st.DbSizeQuota - st.DbSizeQuota/(8+reserve)*reserve
+			}
+			return u, nil
 		}
 		last = err
 	}

@@ -20,7 +20,8 @@ func (v *view) List(ctx context.Context, prefix secret.Ref, opts secret.ListOpti
 	}
 	w := walk{v: v, tenant: prefix.Tenant, base: base, span: ledger.Under(prefix.Tenant, kindMeta, base)}
 	if opts.After != "" {
-		w.skip(opts.After)
+		// In a recursive listing every name is a leaf, and nothing is skipped with it.
+		w.span = w.span.After(w.tenant, kindMeta, base+opts.After, !opts.Recursive && folder(opts.After))
 	}
 	if opts.Recursive {
 		return w.leaves(ctx, opts.Limit)
@@ -35,10 +36,7 @@ type walk struct {
 	span   ledger.Span
 }
 
-// skip continues behind a name; behind a folder that is behind all it holds.
-func (w *walk) skip(name string) {
-	w.span = w.span.After(w.tenant, kindMeta, w.base+name, strings.HasSuffix(name, "/"))
-}
+func folder(name string) bool { return strings.HasSuffix(name, "/") }
 
 func (w *walk) leaves(ctx context.Context, limit int) ([]string, error) {
 	rs, err := w.v.r.Names(ctx, w.span, limit)
@@ -52,20 +50,24 @@ func (w *walk) leaves(ctx context.Context, limit int) ([]string, error) {
 	return names, nil
 }
 
-// batch is how many keys are looked at before a jump.
-const batch = 64
+// How many keys are looked at before a jump: few where folders are jumped over, more
+// and more along a row of leaves.
+const (
+	firstBatch = 64
+	lastBatch  = 4096
+)
 
 func (w *walk) level(ctx context.Context, limit int) ([]string, error) {
 	names := []string{}
-	for {
+	for batch := firstBatch; ; batch = min(2*batch, lastBatch) {
 		rs, err := w.v.r.Names(ctx, w.span, batch)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range rs {
 			rest := strings.TrimPrefix(r.Key.Path, w.base)
-			name, _, folder := strings.Cut(rest, "/")
-			if folder {
+			name, _, below := strings.Cut(rest, "/")
+			if below {
 				name += "/"
 			}
 			if len(names) > 0 && names[len(names)-1] == name {
@@ -79,6 +81,10 @@ func (w *walk) level(ctx context.Context, limit int) ([]string, error) {
 		if len(rs) < batch {
 			return names, nil
 		}
-		w.skip(names[len(names)-1])
+		last := names[len(names)-1]
+		if folder(last) {
+			batch = firstBatch / 2
+		}
+		w.span = w.span.After(w.tenant, kindMeta, w.base+last, folder(last))
 	}
 }

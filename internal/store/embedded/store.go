@@ -37,7 +37,8 @@ func New(l *ledger.Ledger, allowed func(tenant, mount string) bool) *Store {
 // it sees them before. It is as void and as unsafe for concurrent use as tx.
 func (s *Store) In(tx *ledger.Tx) secret.Store { return &view{s: s, r: tx, tx: tx} }
 
-func (s *Store) reading() *view { return &view{s: s, r: s.l} }
+// reading is the store as it is at one time: what is read piece by piece belongs together.
+func (s *Store) reading() *view { return &view{s: s, r: s.l.Snapshot()} }
 
 // Get reads one version linearizably.
 func (s *Store) Get(ctx context.Context, ref secret.Ref, version int64) (secret.Secret, error) {

@@ -16,35 +16,32 @@ type view struct {
 	tx *ledger.Tx // nil: reads only
 }
 
-// Get reads the metadata, then the version. Outside a transaction a version may be
-// pruned or destroyed in between; then the metadata tells on the next look.
+// Get reads the metadata, then the version, both of one snapshot.
 func (v *view) Get(ctx context.Context, ref secret.Ref, version int64) (secret.Secret, error) {
 	if err := v.s.check(ref, ref.Validate()); err != nil {
 		return secret.Secret{}, err
 	}
-	for range 8 {
-		m, stale, known, err := v.meta(ctx, ref)
-		if err != nil {
-			return secret.Secret{}, err
-		}
-		if !known {
-			return secret.Secret{}, notFound()
-		}
-		info, err := m.Resolve(version, v.s.l.Now())
-		if err != nil {
-			return secret.Secret{}, err
-		}
-		r, ok, err := v.r.Get(ctx, versionKey(ref, info.Version))
-		if err != nil {
-			return secret.Secret{}, err
-		}
-		if ok {
-			return secret.Secret{
-				Value: secret.Stored(r.Value), Version: info, Custom: m.Custom, Stale: stale || r.Stale,
-			}, nil
-		}
+	m, stale, known, err := v.meta(ctx, ref)
+	if err != nil {
+		return secret.Secret{}, err
 	}
-	return secret.Secret{}, fault.New(fault.Conflict, "the secret changes too fast to be read")
+	if !known {
+		return secret.Secret{}, notFound()
+	}
+	info, err := m.Resolve(version, v.s.l.Now())
+	if err != nil {
+		return secret.Secret{}, err
+	}
+	r, ok, err := v.r.Get(ctx, versionKey(ref, info.Version))
+	if err != nil {
+		return secret.Secret{}, err
+	}
+	if !ok {
+		return secret.Secret{}, fault.New(fault.Corrupt, "a stored version is missing")
+	}
+	return secret.Secret{
+		Value: secret.Stored(r.Value), Version: info, Custom: m.Custom, Stale: stale || r.Stale,
+	}, nil
 }
 
 // Meta reads the metadata record.
@@ -63,11 +60,8 @@ func (v *view) Put(ctx context.Context, ref secret.Ref, value secret.Value, cas 
 	if err := v.s.check(ref, ref.Validate()); err != nil {
 		return secret.VersionInfo{}, err
 	}
-	if !value.IsObject() {
-		return secret.VersionInfo{}, fault.Coded(fault.Invalid, "OBJECT_REQUIRED", "value must be a JSON object")
-	}
-	if len(value.Reveal()) > secret.MaxValue {
-		return secret.VersionInfo{}, fault.Coded(fault.TooLarge, "VALUE_TOO_LARGE", "value is larger than %d bytes", secret.MaxValue)
+	if err := value.Storable(); err != nil {
+		return secret.VersionInfo{}, err
 	}
 	mount, m, known, err := v.both(ctx, ref)
 	if err != nil {
