@@ -33,11 +33,16 @@ func OpenAt(t testing.TB, dir, keyFile string, change func(*ledger.Config)) *led
 	if err != nil {
 		t.Fatal(err)
 	}
+	return start(t, node, keyFile, change)
+}
+
+func start(t testing.TB, node *etcdnode.Node, keyFile string, change func(*ledger.Config)) *ledger.Ledger {
+	t.Helper()
 	c := ledger.Config{Node: node, KEKs: FileKEK(keyFile)}
 	if change != nil {
 		change(&c)
 	}
-	l := ledger.Open(ctx, c)
+	l := ledger.Open(context.Background(), c)
 	t.Cleanup(func() {
 		l.Close()
 		if err := node.Close(); err != nil {
