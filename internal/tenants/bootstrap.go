@@ -1,7 +1,9 @@
 package tenants
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/coffer-dev/coffer/internal/fault"
@@ -20,24 +22,24 @@ type BootstrapGroup struct {
 
 // Bootstrap creates what the configuration lists and is absent. It never overwrites
 // or removes anything: what administrators changed stays changed. Several members
-// may do it at once.
+// may do it at once. What cannot be created does not hinder the rest; the error joins
+// all that went wrong.
 func (s *Service) Bootstrap(ctx context.Context, p identity.Principal, policies []BootstrapPolicy, groups []BootstrapGroup) error {
-	for _, b := range policies {
-		_, _, err := s.PutPolicy(ctx, p, Call{}, b.Name, b.Text, Create)
-		if err := unlessKind(err, fault.Exists); err != nil {
-			return fmt.Errorf("bootstrap a policy: %w", err)
+	var failed []error
+	note := func(what string, i int, err error) {
+		if err != nil && !errors.Is(err, fault.Exists) {
+			failed = append(failed, fmt.Errorf("bootstrap %s %d: %w", what, i+1, err))
 		}
 	}
-	for _, b := range groups {
-		alias := b.Alias
-		if alias == "" {
-			alias = b.Name
-		}
+	for i, b := range policies {
+		_, _, err := s.PutPolicy(ctx, p, Call{}, b.Name, b.Text, Create)
+		note("policy", i, err)
+	}
+	for i, b := range groups {
+		alias := cmp.Or(b.Alias, b.Name)
 		c := GroupChange{Name: b.Name, Type: External, Policies: b.Policies, Alias: &alias}
 		_, _, err := s.PutGroup(ctx, p, Call{}, c, Create)
-		if err := unlessKind(err, fault.Exists); err != nil {
-			return fmt.Errorf("bootstrap a group: %w", err)
-		}
+		note("group", i, err)
 	}
-	return nil
+	return errors.Join(failed...)
 }

@@ -2,7 +2,6 @@ package tenants
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/coffer-dev/coffer/internal/audit"
@@ -61,12 +60,4 @@ func errorCode(err error) string {
 		return code
 	}
 	return strings.ToUpper(strings.ReplaceAll(fault.KindOf(err).Error(), " ", "_"))
-}
-
-// unlessKind drops an error of one kind.
-func unlessKind(err error, kind fault.Kind) error {
-	if errors.Is(err, kind) {
-		return nil
-	}
-	return err
 }

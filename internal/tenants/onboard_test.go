@@ -159,4 +159,12 @@ func TestBootstrap(t *testing.T) {
 	h.reads(user("dev"), "x", true)
 	wantKind(t, h.Bootstrap(ctx, System(tenant), []BootstrapPolicy{{"bad", "path {"}}, nil), fault.Invalid, "")
 	wantKind(t, h.Bootstrap(ctx, System(tenant), nil, []BootstrapGroup{{Name: "+"}}), fault.Invalid, "")
+	h.group("heir", "/moved")
+	err := h.Bootstrap(ctx, System(tenant), nil, []BootstrapGroup{{Name: "first", Alias: "/moved"}, {Name: "second"}})
+	if fault.CodeOf(err) != CodeAliasInUse || !strings.Contains(err.Error(), "group 1") {
+		t.Errorf("an alias that moved on: %v", err)
+	}
+	if _, err := h.GetGroup(ctx, admin(), GroupRef{Name: "second"}); err != nil {
+		t.Errorf("one bad group hindered the next: %v", err)
+	}
 }
