@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -123,7 +124,9 @@ func TestRefusedConnectionIsUnavailable(t *testing.T) {
 
 func TestUntrustedCertificateIsNotTriedAgain(t *testing.T) {
 	s := &script{respond: always(200, alive)}
-	server := httptest.NewTLSServer(s)
+	server := httptest.NewUnstartedServer(s)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // our refusal is not news
+	server.StartTLS()
 	t.Cleanup(server.Close)
 	b := newBench(t, nil, func(c *vault.Config) { c.Address, c.AttemptTimeout = server.URL, 5*time.Second })
 	_, err := b.get(0)
@@ -242,6 +245,14 @@ func TestOperationsInWorkAreLimited(t *testing.T) {
 		if err := <-results; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestAPlaceIsFreeAgainAfterEachOperation(t *testing.T) {
+	b := newBench(t, always(404, ``), func(c *vault.Config) { c.Concurrent = 1 })
+	for range 3 {
+		_, err := b.get(0)
+		b.fails(err, fault.NotFound)
 	}
 }
 

@@ -10,18 +10,19 @@ import (
 	"github.com/coffer-dev/coffer/internal/fault"
 )
 
-// broker holds the token that requests are sent under. It may be used concurrently.
+// broker holds the token that requests are sent under: the configured one, or that
+// of the last login. It may be used concurrently.
 type broker struct {
 	cfg      *Config
 	exchange func(context.Context, query) (answer, error)
 
 	lock    chan struct{} // of what follows; a channel, so that waiting can end
-	current string
-	expires time.Time // of a token from a login; zero: unknown or never
+	current string        // from a login; empty: none yet
+	expires time.Time     // zero: unknown or never
 }
 
 func newBroker(cfg *Config, exchange func(context.Context, query) (answer, error)) *broker {
-	return &broker{cfg: cfg, exchange: exchange, lock: make(chan struct{}, 1), current: string(cfg.Token)}
+	return &broker{cfg: cfg, exchange: exchange, lock: make(chan struct{}, 1)}
 }
 
 func (b *broker) take(ctx context.Context) error {
@@ -36,11 +37,14 @@ func (b *broker) take(ctx context.Context) error {
 // token gives the token to use now; with an AppRole it logs in when there is none
 // or its time is over. Callers meanwhile wait for that one login.
 func (b *broker) token(ctx context.Context) (string, error) {
+	if b.cfg.AppRole == nil {
+		return string(b.cfg.Token), nil
+	}
 	if err := b.take(ctx); err != nil {
 		return "", err
 	}
 	defer func() { <-b.lock }()
-	if b.cfg.AppRole == nil || b.current != "" && (b.expires.IsZero() || b.cfg.Clock().Before(b.expires)) {
+	if b.current != "" && (b.expires.IsZero() || b.cfg.Clock().Before(b.expires)) {
 		return b.current, nil
 	}
 	return b.login(ctx)
@@ -188,7 +192,7 @@ func (b *broker) renew(ctx context.Context, token string) error {
 		return err
 	}
 	defer func() { <-b.lock }()
-	if b.current == token && w.Auth.TTL > 0 && b.cfg.AppRole != nil {
+	if b.current == token && w.Auth.TTL > 0 {
 		b.expires = start.Add(time.Duration(w.Auth.TTL) * time.Second)
 	}
 	return nil

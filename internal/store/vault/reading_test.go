@@ -174,9 +174,12 @@ func TestWrappedRead(t *testing.T) {
 	}
 	b.asks("GET /v1/secret/data/app/api", "POST /v1/sys/wrapping/unwrap")
 
-	b = newBench(t, always(200, alive), nil)
-	_, err = b.Get(ctx, ref("app/api"), 0)
-	b.fails(err, fault.ProviderFailed)
+	for _, unwrapped := range []string{alive, `{"wrap_info":{"token":""}}`, `{"wrap_info":null}`, ``} {
+		b = newBench(t, always(200, unwrapped), nil)
+		_, err = b.Get(ctx, ref("app/api"), 0)
+		b.fails(err, fault.ProviderFailed)
+		b.asks("GET /v1/secret/data/app/api")
+	}
 
 	b = newBench(t, func(q asked) said {
 		if q.method == "POST" {
