@@ -73,13 +73,14 @@ type state struct {
 // Open starts a ledger on a node. It returns even while no key opens the keyring
 // or etcd has no quorum: every operation then answers Unavailable, and the ledger
 // goes on trying until it can serve. Ready tells.
-func Open(ctx context.Context, c Config) *Ledger {
+func Open(ctx context.Context, c Config) *Ledger { return prepare(c).start(ctx) }
+
+func prepare(c Config) *Ledger {
 	c = c.withDefaults()
-	l := &Ledger{
+	return &Ledger{
 		c: c, etcd: c.Node.Client, kv: c.Node.Client,
 		reload: make(chan struct{}, 1), bump: make(chan struct{}, 1),
 	}
-	return l.start(ctx)
 }
 
 func (l *Ledger) start(ctx context.Context) *Ledger {

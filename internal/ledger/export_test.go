@@ -1,0 +1,35 @@
+package ledger
+
+import (
+	"context"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// OpenWith is Open with something between the ledger and etcd.
+func OpenWith(ctx context.Context, c Config, wrap func(clientv3.KV) clientv3.KV) *Ledger {
+	l := prepare(c)
+	l.kv = wrap(l.kv)
+	return l.start(ctx)
+}
+
+// Text is the etcd key of a record.
+func (k Key) Text() string { return k.text() }
+
+// Etcd is the client that the ledger uses.
+func (l *Ledger) Etcd() *clientv3.Client { return l.etcd }
+
+// Trim cuts the event logs now.
+func (l *Ledger) Trim(ctx context.Context) error { return l.trimAll(ctx) }
+
+// EndEpoch moves the epoch on now, if anything was written under it.
+func (l *Ledger) EndEpoch(ctx context.Context) error { return l.endEpoch(ctx) }
+
+// Reseal reseals what is stale now.
+func (l *Ledger) Reseal(ctx context.Context) error { return l.resealStale(ctx) }
+
+// Settle is how long the markers of an epoch outlive it.
+const Settle = settle
+
+// CountSeals says that so many seals were made elsewhere and are not yet stored.
+func (l *Ledger) CountSeals() int64 { return l.unsaved.Load() }
