@@ -60,7 +60,7 @@ func (u *unit) target(c GroupChange) (*Group, error) {
 
 func (u *unit) groupByID(id string) (*Group, error) {
 	if !legalName(id, maxSegment, "-") {
-		return nil, nil //nolint:nilnil // no group has such an id
+		return nil, nil // no group has such an id
 	}
 	return find[Group](u, kindGroup, id)
 }
@@ -135,13 +135,13 @@ func (u *unit) resolve(ref GroupRef) (*Group, error) {
 		return u.groupByID(ref.ID)
 	case ref.Alias != "":
 		if !legalAlias(ref.Alias) {
-			return nil, nil //nolint:nilnil // no group has such an alias
+			return nil, nil // no group has such an alias
 		}
 		return u.groupBy(kindGroupAlias, fold(ref.Alias))
 	}
 	name, err := u.s.c.Nested.FromClaim(ref.Name)
 	if err != nil {
-		return nil, nil //nolint:nilnil,nilerr // no group has such a name
+		return nil, nil //nolint:nilerr // no group has such a name
 	}
 	return u.groupBy(kindGroupName, fold(name))
 }

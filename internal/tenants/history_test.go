@@ -57,7 +57,7 @@ func TestRandomHistoriesDecideAsTheModel(t *testing.T) {
 	members := []*house{one, member(t, l, nil)}
 	m := &model{policies: map[string]string{}, groups: map[string]*modelGroup{}}
 	for seed := range uint64(3) {
-		r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a repeatable history, not a secret
+		r := rand.New(rand.NewPCG(seed, 7))
 		for range 60 {
 			step(pick(r, members...), m, r)
 			claims := []string{pick(r, "/a", "/A", "/b", "/c", "none"), pick(r, "/a", "/B", "/c", "none")}

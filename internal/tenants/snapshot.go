@@ -75,34 +75,31 @@ func (s *Service) load(ctx context.Context, old *snapshot) (*snapshot, error) {
 	if old == nil {
 		old = &snapshot{}
 	}
-	var next *snapshot
-	_, err := s.c.Ledger.Txn(ctx, func(tx *ledger.Tx) error {
-		next = &snapshot{
-			version: "0", policies: map[string]heldPolicy{}, groups: map[string]heldGroup{},
-			names: map[string]*Group{}, aliases: map[string]*Group{}, parents: map[string][]string{},
-			acls: map[string]*acl.ACL{},
-		}
-		r, ok, err := tx.Get(ctx, s.key(kindHead, ""))
-		if err != nil || !ok {
-			return err
-		}
-		h, err := decode[head](r)
-		if err != nil {
-			return err
-		}
-		next.revision, next.version = r.Revision, strconv.FormatInt(h.Version, 10)
-		if err := next.readPolicies(ctx, s, tx, old); err != nil {
-			return err
-		}
-		return next.readGroups(ctx, s, tx, old)
-	})
-	return next, err
+	next := &snapshot{
+		version: "0", policies: map[string]heldPolicy{}, groups: map[string]heldGroup{},
+		names: map[string]*Group{}, aliases: map[string]*Group{}, parents: map[string][]string{},
+		acls: map[string]*acl.ACL{},
+	}
+	state := s.c.Ledger.Snapshot()
+	r, ok, err := state.Get(ctx, s.key(kindHead, ""))
+	if err != nil || !ok {
+		return next, err
+	}
+	h, err := decode[head](r)
+	if err != nil {
+		return nil, err
+	}
+	next.revision, next.version = r.Revision, strconv.FormatInt(h.Version, 10)
+	if err := next.readPolicies(ctx, s, state, old); err != nil {
+		return nil, err
+	}
+	return next, next.readGroups(ctx, s, state, old)
 }
 
 // readPolicies parses what changed. A policy that cannot be read refuses those who
 // hold it, for it may have denied something, and nobody else.
-func (r *snapshot) readPolicies(ctx context.Context, s *Service, tx *ledger.Tx, old *snapshot) error {
-	names, err := tx.Names(ctx, ledger.Under(s.c.Tenant, kindPolicy, ""), 0)
+func (r *snapshot) readPolicies(ctx context.Context, s *Service, state *ledger.Snapshot, old *snapshot) error {
+	names, err := state.Names(ctx, ledger.Under(s.c.Tenant, kindPolicy, ""), 0)
 	if err != nil {
 		return err
 	}
@@ -110,7 +107,7 @@ func (r *snapshot) readPolicies(ctx context.Context, s *Service, tx *ledger.Tx, 
 		held := old.policies[n.Key.Path]
 		if held.revision != n.Revision {
 			held = heldPolicy{revision: n.Revision}
-			record, _, err := tx.Get(ctx, n.Key)
+			record, _, err := state.Get(ctx, n.Key)
 			if err != nil && !errors.Is(err, fault.Corrupt) {
 				return err
 			}
@@ -125,15 +122,15 @@ func (r *snapshot) readPolicies(ctx context.Context, s *Service, tx *ledger.Tx, 
 
 // readGroups reads what changed. A group that cannot be read stops all decisions:
 // nobody knows whose it is.
-func (r *snapshot) readGroups(ctx context.Context, s *Service, tx *ledger.Tx, old *snapshot) error {
-	names, err := tx.Names(ctx, ledger.Under(s.c.Tenant, kindGroup, ""), 0)
+func (r *snapshot) readGroups(ctx context.Context, s *Service, state *ledger.Snapshot, old *snapshot) error {
+	names, err := state.Names(ctx, ledger.Under(s.c.Tenant, kindGroup, ""), 0)
 	if err != nil {
 		return err
 	}
 	for _, n := range names {
 		held := old.groups[n.Key.Path]
 		if held.revision != n.Revision {
-			record, _, err := tx.Get(ctx, n.Key)
+			record, _, err := state.Get(ctx, n.Key)
 			if err != nil {
 				return err
 			}

@@ -62,7 +62,7 @@ func TestE23PolicyTextsAreSealed(t *testing.T) {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		body, err := os.ReadFile(path) //nolint:gosec // a file of this test's own directory
+		body, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}

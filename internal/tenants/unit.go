@@ -48,7 +48,7 @@ func find[T any](u *unit, kind ledger.Kind, path string) (*T, error) {
 		return nil, fmt.Errorf("read %s: %w", kind, err)
 	}
 	if !ok {
-		return nil, nil //nolint:nilnil // no record is an answer
+		return nil, nil // no record is an answer
 	}
 	return decode[T](r)
 }
