@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
 	"net/url"
 	"strconv"
@@ -40,8 +41,11 @@ func checkNumbers(raw []byte) error {
 	dec.UseNumber()
 	for {
 		tok, err := dec.Token()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
 		if err != nil {
-			return nil // the end: a Value is well-formed
+			return fault.New(fault.Invalid, "value is not well-formed")
 		}
 		if n, ok := tok.(json.Number); ok && !representable(string(n)) {
 			return fault.Coded(fault.Invalid, "NUMBER_NOT_REPRESENTABLE",

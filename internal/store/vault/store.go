@@ -169,6 +169,7 @@ func (s *Store) each(ctx context.Context, op string, ref secret.Ref, versions []
 		if err != nil && !errors.Is(err, fault.NotFound) {
 			return err
 		}
+		// Both verbs ignore the same numbers: unknown and destroyed ones.
 		if _, ignored = m.Destroy(versions); len(ignored) == len(secret.Distinct(versions)) {
 			return nil
 		}
