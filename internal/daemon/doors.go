@@ -12,9 +12,11 @@ import (
 	"github.com/coffer-dev/coffer/internal/config"
 	"github.com/coffer-dev/coffer/internal/door"
 	"github.com/coffer-dev/coffer/internal/door/canonical"
+	"github.com/coffer-dev/coffer/internal/guard"
 	"github.com/coffer-dev/coffer/internal/identity"
 	"github.com/coffer-dev/coffer/internal/identity/devissuer"
 	"github.com/coffer-dev/coffer/internal/identity/oidc"
+	"github.com/coffer-dev/coffer/internal/ledger/once"
 	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/policy/authzen"
 	"github.com/coffer-dev/coffer/internal/secret"
@@ -108,12 +110,16 @@ func (d *Daemon) secretsService(ctx context.Context, groups *tenants.Service, re
 	}
 	dev := !d.cfg.Production()
 	purposes := d.cfg.Secrets.PurposeMap
+	keeper := once.New(once.Config{Ledger: d.ledger, Tenant: d.cfg.Tenant.ID, Secret: idKey, Now: d.now, Log: d.log})
 	s := secrets.New(secrets.Config{
 		Tenant:  d.cfg.Tenant.ID,
 		Grammar: secret.Grammar{Instances: instances, Mounts: d.cfg.Tenant.AllowedMounts},
-		Router:  router, Ledger: d.ledger, Decider: decider,
-		Audit: audit.Tee(d.sink, d.ring), Refs: refs, Sampler: audit.NewSampler(d.cfg.Audit.SampleEvery),
-		Observer: counters{d.metrics}, Log: d.log, Now: d.now, IDKey: idKey,
+		Router:  router, Ledger: d.ledger, Once: keeper,
+		Guard: guard.Config{
+			Tenant: d.cfg.Tenant.ID, Decider: decider, Audit: audit.Tee(d.sink, d.ring), Refs: refs,
+			Sampler: audit.NewSampler(d.cfg.Audit.SampleEvery), Observer: counters{d.metrics}, Now: d.now,
+		},
+		Observer: counters{d.metrics}, Log: d.log, Now: d.now,
 		EnforceScopes: d.cfg.Secrets.EnforceScopes, FileWrites: dev,
 		TellReads:   d.devEndpoints() != canonical.Off,
 		ReadPurpose: policy.Purpose(purposes["read"]), ValuePurpose: policy.Purpose(purposes["value"]),
@@ -123,7 +129,7 @@ func (d *Daemon) secretsService(ctx context.Context, groups *tenants.Service, re
 		s.Close()
 		return nil
 	})
-	d.every("sweep idempotency records", time.Hour, s.SweepOnce)
+	d.every("sweep idempotency records", time.Hour, keeper.Sweep)
 	return s, nil
 }
 
@@ -259,4 +265,3 @@ func (d *Daemon) root() http.Handler {
 	d.serveDev(mux)
 	return mux
 }
-

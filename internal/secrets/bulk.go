@@ -6,7 +6,9 @@ import (
 
 	"github.com/coffer-dev/coffer/internal/event"
 	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/guard"
 	"github.com/coffer-dev/coffer/internal/identity"
+	"github.com/coffer-dev/coffer/internal/ledger/once"
 	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/secret"
 )
@@ -58,9 +60,9 @@ type BulkDone struct {
 // step is one operation of a bulk, planned and decided.
 type step struct {
 	op    Op
-	ask   ask
+	ask   guard.Ask
 	value secret.Value
-	tk    *ticket
+	tk    *guard.Ticket
 	err   error
 	run   func(context.Context, *step) (int64, error)
 }
@@ -82,7 +84,7 @@ func (s *Service) Bulk(ctx context.Context, p identity.Principal, in Bulk) (Bulk
 	if err := s.decideAll(ctx, p, in.Call, steps); err != nil {
 		return BulkDone{}, err
 	}
-	out, replayed, err := guarded(ctx, s, p, in.Once, func() (BulkDone, error) {
+	out, replayed, err := once.Guard(ctx, s.once, p.Subject, in.Once, func() (BulkDone, error) {
 		return s.runAll(ctx, steps, in.StopOnError), nil
 	})
 	out.Replayed = replayed
@@ -111,7 +113,7 @@ func (s *Service) plan(p identity.Principal, call Call, op Op) (*step, error) {
 		}
 	case "delete", "destroy":
 		if op.Op == "destroy" && op.Versions != nil {
-			s.planVersionsStep(p, call, st, ask{purpose: policy.Destroy, event: event.SecretVersionDestroyed}, ScopeDestroy)
+			s.planVersionsStep(p, call, st, guard.Ask{Purpose: policy.Destroy, Event: event.SecretVersionDestroyed}, ScopeDestroy)
 			break
 		}
 		in := Removal{Call: call, URI: op.URI, Destroy: op.Op == "destroy", FragmentScope: op.FragmentScope, Match: op.Match}
@@ -121,14 +123,14 @@ func (s *Service) plan(p identity.Principal, call Call, op Op) (*step, error) {
 			return 0, err
 		}
 	case "undelete":
-		s.planVersionsStep(p, call, st, ask{purpose: policy.Undelete, event: event.SecretUndeleted}, ScopeDelete)
+		s.planVersionsStep(p, call, st, guard.Ask{Purpose: policy.Undelete, Event: event.SecretUndeleted}, ScopeDelete)
 	default:
 		return nil, fault.Coded(fault.Invalid, "BAD_REQUEST", "op must be set, delete, undelete, destroy or rotate")
 	}
 	return st, nil
 }
 
-func (s *Service) planVersionsStep(p identity.Principal, call Call, st *step, a ask, scope string) {
+func (s *Service) planVersionsStep(p identity.Principal, call Call, st *step, a guard.Ask, scope string) {
 	in := Versions{Call: call, URI: st.op.URI, Versions: st.op.Versions, Match: st.op.Match}
 	st.ask, st.err = s.planVersions(p, in, a, scope)
 	st.run = func(ctx context.Context, st *step) (int64, error) {
@@ -141,23 +143,19 @@ func (s *Service) planVersionsStep(p identity.Principal, call Call, st *step, a 
 // ends the bulk; a refusal is the item's own error.
 func (s *Service) decideAll(ctx context.Context, p identity.Principal, call Call, steps []*step) error {
 	var open []*step
-	var requests []policy.Request
+	var asks []guard.Ask
 	for _, st := range steps {
 		if st.err == nil {
 			st.err = s.know(ctx, &st.ask)
 		}
 		if st.err == nil {
-			open = append(open, st)
-			requests = append(requests, s.request(p, call, st.ask))
+			open, asks = append(open, st), append(asks, st.ask)
 		}
 	}
-	if len(open) == 0 {
-		return nil
-	}
-	for i, d := range s.c.Decider.DecideAll(ctx, requests) {
-		open[i].tk, open[i].err = s.judge(ctx, p, call, open[i].ask, d)
-		if fault.CodeOf(open[i].err) == "AUDIT_UNAVAILABLE" {
-			return open[i].err
+	for i, v := range s.guard.AdmitAll(ctx, p, call.guard(), asks) {
+		open[i].tk, open[i].err = v.Ticket, v.Err
+		if fault.CodeOf(v.Err) == codeNoAudit {
+			return v.Err
 		}
 	}
 	return nil
@@ -168,8 +166,8 @@ func (s *Service) runAll(ctx context.Context, steps []*step, stop bool) BulkDone
 	failed := false
 	for i, st := range steps {
 		item := BulkItem{Op: st.op.Op, URI: st.op.URI, Status: StatusSkipped}
-		if !st.ask.t.uri.IsZero() {
-			item.URI = st.ask.t.uri.String()
+		if !st.ask.Target.URI.IsZero() {
+			item.URI = st.ask.Target.URI.String()
 		}
 		if !failed || !stop {
 			item.Status = StatusOK

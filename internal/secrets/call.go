@@ -1,23 +1,37 @@
 package secrets
 
 import (
+	"github.com/coffer-dev/coffer/internal/guard"
+	"github.com/coffer-dev/coffer/internal/ledger/once"
 	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/secret"
+	"github.com/coffer-dev/coffer/internal/secrets/search"
+)
+
+// Names that a door needs of the layers below.
+type (
+	// Origin is where a request came from inside a workflow.
+	Origin = policy.Origin
+	// Refusal is a denied decision as a caller may see it.
+	Refusal = guard.Refusal
+	// Once names a request that happens once for its idempotency key.
+	Once = once.Request
+	// Item is one hit of a listing or search.
+	Item = search.Item
+	// Page is one page of items.
+	Page = search.Page
+	// Paging picks a page. Limit 0 takes the default.
+	Paging = search.Paging
 )
 
 // Call is what comes with every request beside its input.
 type Call struct {
 	CorrelationID string
-	Origin        policy.Origin
+	Origin        Origin
 	Once          *Once // nil: the request may be repeated with a new effect
 }
 
-// Once asks that a mutation happen once for its key: a repetition gives the first
-// result again. Method, route and key name it, together with tenant and subject.
-type Once struct {
-	Method, Route, Key string
-	Fingerprint        []byte // digest of the request; another one under the same key is refused
-}
+func (c Call) guard() guard.Call { return guard.Call{CorrelationID: c.CorrelationID, Origin: c.Origin} }
 
 // Match is a precondition on the current version. The zero Match states none.
 type Match struct {
@@ -92,21 +106,4 @@ type Transferred struct {
 	To       string `json:"to"`
 	Version  int64  `json:"version,omitempty"`
 	Replayed bool   `json:"-"`
-}
-
-// Item is one hit of a listing or search.
-type Item struct {
-	URI     string
-	Path    string   // mount and path
-	Key     string   // fragment name, of a listing of leaves
-	Matched []string // path, key, owner, metadata
-	Keys    []string // fragment names that matched
-}
-
-// Page is one page of items; Total counts them all.
-type Page struct {
-	Items         []Item
-	Total         int
-	Offset, Limit int
-	Truncated     bool // not every path was visited
 }

@@ -6,6 +6,12 @@ import (
 	"github.com/coffer-dev/coffer/internal/fault"
 )
 
+// codeNoAudit and codeNoPDP mark an Unavailable fault that is not the store's.
+const (
+	codeNoAudit = "AUDIT_UNAVAILABLE"
+	codeNoPDP   = "PDP_UNAVAILABLE"
+)
+
 // codes are the stable tokens of faults that come without one.
 func codes(k fault.Kind) string {
 	switch k {
@@ -64,7 +70,7 @@ func (s *Service) coded(err error, pinned bool) error {
 	if !pinned && (f.Kind == fault.Deleted || f.Kind == fault.Destroyed) {
 		out.Kind, out.Code, out.Detail = fault.NotFound, "", "no such secret"
 	}
-	if out.Code == "" || out.Kind == fault.Unavailable && out.Code != "AUDIT_UNAVAILABLE" && out.Code != "PDP_UNAVAILABLE" {
+	if out.Code == "" || out.Kind == fault.Unavailable && out.Code != codeNoAudit && out.Code != codeNoPDP {
 		out.Code = codes(out.Kind)
 	}
 	return &out

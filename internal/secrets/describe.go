@@ -5,6 +5,7 @@ import (
 
 	"github.com/coffer-dev/coffer/internal/event"
 	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/guard"
 	"github.com/coffer-dev/coffer/internal/identity"
 	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/secret"
@@ -33,15 +34,15 @@ func (s *Service) Describe(ctx context.Context, p identity.Principal, in Query) 
 	if err := needMetadata(t); err != nil {
 		return Described{}, err
 	}
-	tk, err := s.admit(ctx, p, in.Call, ask{t: t, purpose: policy.ReadMetadata, event: metadataRead})
+	tk, err := s.guard.Admit(ctx, p, in.Call.guard(), guard.Ask{Target: t, Purpose: policy.ReadMetadata, Event: metadataRead})
 	if err != nil {
 		return Described{}, err
 	}
-	m, err := t.back.Store.Meta(ctx, t.ref)
-	if err := tk.final(ctx, 0, s.coded(err, true)); err != nil {
+	m, err := t.Back.Store.Meta(ctx, t.Ref)
+	if err := tk.Final(ctx, 0, s.coded(err, true)); err != nil {
 		return Described{}, err
 	}
-	return Described{URI: t.uri.String(), Meta: m}, nil
+	return Described{URI: t.URI.String(), Meta: m}, nil
 }
 
 // Keys lists the members of one map of the YAML file, sorted.
@@ -50,21 +51,21 @@ func (s *Service) Keys(ctx context.Context, p identity.Principal, in Query) (uri
 	if err != nil {
 		return "", nil, err
 	}
-	if !t.isFile() {
+	if !t.IsFile() {
 		return "", nil, unsupported("only file back ends list their keys")
 	}
-	tk, err := s.admit(ctx, p, in.Call, ask{t: t, purpose: policy.ReadMetadata, event: metadataRead})
+	tk, err := s.guard.Admit(ctx, p, in.Call.guard(), guard.Ask{Target: t, Purpose: policy.ReadMetadata, Event: metadataRead})
 	if err != nil {
 		return "", nil, err
 	}
-	got, err := t.back.Store.Get(ctx, t.ref, 0)
+	got, err := t.Back.Store.Get(ctx, t.Ref, 0)
 	if err == nil && !got.Value.IsObject() {
 		err = fault.New(fault.NotFound, "no such secret")
 	}
-	if err := tk.final(ctx, 0, s.coded(err, false)); err != nil {
+	if err := tk.Final(ctx, 0, s.coded(err, false)); err != nil {
 		return "", nil, err
 	}
-	return t.uri.String(), got.Value.Names(), nil
+	return t.URI.String(), got.Value.Names(), nil
 }
 
 // Ownership is the input of SetOwner.
@@ -86,7 +87,7 @@ func (s *Service) SetOwner(ctx context.Context, p identity.Principal, in Ownersh
 	if err := needMetadata(t); err != nil {
 		return Owned{}, err
 	}
-	tk, err := s.admit(ctx, p, in.Call, ask{t: t, purpose: policy.OwnerUpdate, event: event.SecretOwnerUpdated})
+	tk, err := s.guard.Admit(ctx, p, in.Call.guard(), guard.Ask{Target: t, Purpose: policy.OwnerUpdate, Event: event.SecretOwnerUpdated})
 	if err != nil {
 		return Owned{}, err
 	}
@@ -95,13 +96,13 @@ func (s *Service) SetOwner(ctx context.Context, p identity.Principal, in Ownersh
 			return Owned{}, fault.New(fault.NotFound, "no such secret")
 		}
 		change := secret.MetaChange{MustExist: true, Merge: map[string]*string{customOwner: &in.Owner}}
-		if t.back.Can.Transactional {
+		if t.Back.Can.Transactional {
 			change.CAS = &m.before.MetaVersion
 		}
-		if _, err := store.SetMeta(ctx, t.ref, change); err != nil {
+		if _, err := store.SetMeta(ctx, t.Ref, change); err != nil {
 			return Owned{}, err
 		}
-		after, err := store.Meta(ctx, t.ref)
-		return Owned{URI: t.uri.String(), Owner: in.Owner, Custom: after.Custom}, err
+		after, err := store.Meta(ctx, t.Ref)
+		return Owned{URI: t.URI.String(), Owner: in.Owner, Custom: after.Custom}, err
 	})
 }

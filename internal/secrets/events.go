@@ -8,6 +8,7 @@ import (
 	"github.com/coffer-dev/coffer/internal/audit"
 	"github.com/coffer-dev/coffer/internal/event"
 	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/guard"
 	"github.com/coffer-dev/coffer/internal/ledger"
 	"github.com/coffer-dev/coffer/internal/secret"
 )
@@ -26,15 +27,15 @@ type object struct {
 }
 
 // side renders one side of an event: {} when there was no live secret.
-func (s *Service) side(t target, m *secret.Metadata) json.RawMessage {
+func (s *Service) side(t guard.Target, m *secret.Metadata) json.RawMessage {
 	if m == nil {
 		return json.RawMessage("{}")
 	}
 	if v := m.Latest(); v == nil || !v.Live(s.c.Now()) {
 		return json.RawMessage("{}")
 	}
-	uri := t.uri.Whole()
-	if t.back.Can.Transactional {
+	uri := t.URI.Whole()
+	if t.Back.Can.Transactional {
 		uri.Provider = secret.ProviderCoffer // one name, whatever alias was used
 	}
 	o := object{
@@ -53,11 +54,11 @@ func (s *Service) side(t target, m *secret.Metadata) json.RawMessage {
 }
 
 // change makes the event of one mutation from what was and what is.
-func (s *Service) change(t *ticket, at target, version int64, before, after *secret.Metadata) event.Event {
-	r := t.record
+func (s *Service) change(t *guard.Ticket, at guard.Target, version int64, before, after *secret.Metadata) event.Event {
+	r := t.Record
 	return event.Event{
 		Time: s.c.Now().UTC(), Realm: event.RealmSecrets, Topic: event.TopicKV, Name: r.Event,
-		Backend: at.back.Kind, ResourceRef: r.ResourceRef, Subject: r.Subject, Purpose: r.Purpose,
+		Backend: at.Back.Kind, ResourceRef: r.ResourceRef, Subject: r.Subject, Purpose: r.Purpose,
 		Effect: audit.Permit, DecisionID: r.DecisionID, Version: version, Success: true,
 		Cached: r.Cached, CorrelationID: r.CorrelationID,
 		Old: s.side(at, before), New: s.side(at, after),
@@ -82,11 +83,11 @@ func (s *Service) tell(ctx context.Context, e event.Event) {
 }
 
 // metaOf reads metadata where a back end has some; nil when there is no such key.
-func metaOf(ctx context.Context, store secret.Store, t target) (*secret.Metadata, error) {
-	if !t.back.Can.Metadata {
+func metaOf(ctx context.Context, store secret.Store, t guard.Target) (*secret.Metadata, error) {
+	if !t.Back.Can.Metadata {
 		return nil, nil //nolint:nilnil // no metadata is an answer
 	}
-	m, err := store.Meta(ctx, t.ref)
+	m, err := store.Meta(ctx, t.Ref)
 	switch {
 	case err == nil:
 		return &m, nil
@@ -94,4 +95,14 @@ func metaOf(ctx context.Context, store secret.Store, t target) (*secret.Metadata
 		return nil, nil //nolint:nilnil // an unknown key has none
 	}
 	return nil, err
+}
+
+// toldRead queues the event of a read whose answer is ready.
+func (s *Service) toldRead(t *guard.Ticket, at guard.Target, version int64) {
+	if s.reads == nil {
+		return
+	}
+	e := s.change(t, at, version, nil, nil)
+	e.Old, e.New = nil, nil
+	s.reads.Tell(e)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/coffer-dev/coffer/internal/event"
 	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/guard"
 	"github.com/coffer-dev/coffer/internal/identity"
 	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/secret"
@@ -33,29 +34,29 @@ func (s *Service) ReadFile(ctx context.Context, p identity.Principal, in Query) 
 	if err != nil {
 		return Reading{}, err
 	}
-	if !t.isFile() {
+	if !t.IsFile() {
 		return Reading{}, unsupported("only file back ends are read here")
 	}
 	return s.read(ctx, p, in.Call, t, s.c.ReadPurpose)
 }
 
-func (s *Service) toRead(p identity.Principal, in Query) (target, error) {
+func (s *Service) toRead(p identity.Principal, in Query) (guard.Target, error) {
 	u, err := s.parse(in.URI, form{fragment: true, version: true})
 	if err != nil {
-		return target{}, err
+		return guard.Target{}, err
 	}
 	if in.Version != 0 {
 		if u.Version != 0 && u.Version != in.Version {
-			return target{}, fault.Coded(fault.Invalid, secret.AmbiguousQuery, "the version is given twice, differently")
+			return guard.Target{}, fault.Coded(fault.Invalid, secret.AmbiguousQuery, "the version is given twice, differently")
 		}
 		u = u.At(in.Version)
 	}
 	if err := s.scope(p, ScopeRead); err != nil {
-		return target{}, err
+		return guard.Target{}, err
 	}
 	t, err := s.resolve(u)
 	if err != nil {
-		return target{}, err
+		return guard.Target{}, err
 	}
 	if u.Version != 0 {
 		return t, needVersions(t)
@@ -63,16 +64,16 @@ func (s *Service) toRead(p identity.Principal, in Query) (target, error) {
 	return t, nil
 }
 
-func (s *Service) read(ctx context.Context, p identity.Principal, call Call, t target, purpose policy.Purpose) (Reading, error) {
-	tk, err := s.admit(ctx, p, call, ask{t: t, purpose: purpose, event: event.SecretRead})
+func (s *Service) read(ctx context.Context, p identity.Principal, call Call, t guard.Target, purpose policy.Purpose) (Reading, error) {
+	tk, err := s.guard.Admit(ctx, p, call.guard(), guard.Ask{Target: t, Purpose: purpose, Event: event.SecretRead})
 	if err != nil {
 		return Reading{}, err
 	}
-	if tk.decision.WrapTTL > 0 {
-		ctx = secret.WithWrapTTL(ctx, tk.decision.WrapTTL)
+	if tk.Decision.WrapTTL > 0 {
+		ctx = secret.WithWrapTTL(ctx, tk.Decision.WrapTTL)
 	}
 	out, err := s.fetch(ctx, t)
-	if err := tk.final(ctx, out.Version, err); err != nil {
+	if err := tk.Final(ctx, out.Version, err); err != nil {
 		return Reading{}, err
 	}
 	s.toldRead(tk, t, out.Version)
@@ -80,19 +81,19 @@ func (s *Service) read(ctx context.Context, p identity.Principal, call Call, t t
 }
 
 // fetch reads one version and picks the fragment.
-func (s *Service) fetch(ctx context.Context, t target) (Reading, error) {
-	got, err := t.back.Store.Get(ctx, t.ref, t.uri.Version)
+func (s *Service) fetch(ctx context.Context, t guard.Target) (Reading, error) {
+	got, err := t.Back.Store.Get(ctx, t.Ref, t.URI.Version)
 	if err != nil {
 		if errors.Is(err, fault.Corrupt) {
-			s.c.Log.Error("a secret fails authentication", "kind", "version", "resource_ref", s.c.Refs.Of(t.uri.String()))
+			s.c.Log.Error("a secret fails authentication", "kind", "version", "resource_ref", s.c.Guard.Refs.Of(t.URI.String()))
 		}
-		return Reading{}, s.coded(err, t.uri.Version != 0)
+		return Reading{}, s.coded(err, t.URI.Version != 0)
 	}
-	out := Reading{URI: t.uri, Value: got.Value, Version: got.Version.Version}
-	if t.uri.Fragment == "" {
+	out := Reading{URI: t.URI, Value: got.Value, Version: got.Version.Version}
+	if t.URI.Fragment == "" {
 		return out, nil
 	}
-	field, ok := got.Value.Field(t.uri.Fragment)
+	field, ok := got.Value.Field(t.URI.Fragment)
 	if !ok {
 		return Reading{}, fault.Coded(fault.NotFound, "SECRET_NOT_FOUND", "no such secret")
 	}

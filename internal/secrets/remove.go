@@ -6,8 +6,10 @@ import (
 
 	"github.com/coffer-dev/coffer/internal/event"
 	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/guard"
 	"github.com/coffer-dev/coffer/internal/identity"
 	"github.com/coffer-dev/coffer/internal/ledger"
+	"github.com/coffer-dev/coffer/internal/ledger/once"
 	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/secret"
 )
@@ -37,17 +39,17 @@ func (s *Service) Delete(ctx context.Context, p identity.Principal, in Removal) 
 	if err != nil {
 		return Deleted{}, err
 	}
-	tk, err := s.admit(ctx, p, in.Call, a)
+	tk, err := s.guard.Admit(ctx, p, in.Call.guard(), a)
 	if err != nil {
 		return Deleted{}, err
 	}
 	return s.removeOnce(ctx, p, in, tk, a)
 }
 
-func (s *Service) planRemoval(p identity.Principal, in Removal) (ask, error) {
-	a, scope := ask{purpose: policy.Delete, event: event.SecretDeleted}, ScopeDelete
+func (s *Service) planRemoval(p identity.Principal, in Removal) (guard.Ask, error) {
+	a, scope := guard.Ask{Purpose: policy.Delete, Event: event.SecretDeleted}, ScopeDelete
 	if in.Destroy {
-		a, scope = ask{purpose: policy.Destroy, event: event.SecretDestroyed, whole: true}, ScopeDestroy
+		a, scope = guard.Ask{Purpose: policy.Destroy, Event: event.SecretDestroyed, Whole: true}, ScopeDestroy
 	}
 	u, err := s.parse(in.URI, form{fragment: true})
 	if err != nil {
@@ -59,16 +61,16 @@ func (s *Service) planRemoval(p identity.Principal, in Removal) (ask, error) {
 	if err := s.scope(p, scope); err != nil {
 		return a, err
 	}
-	if a.t, err = s.resolve(u); err != nil {
+	if a.Target, err = s.resolve(u); err != nil {
 		return a, err
 	}
-	return a, errors.Join(s.writable(a.t), needMatch(a.t, in.Match, false))
+	return a, errors.Join(s.writable(a.Target), needMatch(a.Target, in.Match, false))
 }
 
-func (s *Service) removeOnce(ctx context.Context, p identity.Principal, in Removal, tk *ticket, a ask) (Deleted, error) {
-	return mutate(ctx, s, p, in.Call, tk, a.t, func(ctx context.Context, store secret.Store, m *mutation) (Deleted, error) {
-		out := Deleted{URI: a.t.uri.String(), Destroyed: in.Destroy && !a.t.isFile()}
-		return out, s.remove(ctx, store, a.t, in, m)
+func (s *Service) removeOnce(ctx context.Context, p identity.Principal, in Removal, tk *guard.Ticket, a guard.Ask) (Deleted, error) {
+	return mutate(ctx, s, p, in.Call, tk, a.Target, func(ctx context.Context, store secret.Store, m *mutation) (Deleted, error) {
+		out := Deleted{URI: a.Target.URI.String(), Destroyed: in.Destroy && !a.Target.IsFile()}
+		return out, s.remove(ctx, store, a.Target, in, m)
 	})
 }
 
@@ -85,63 +87,63 @@ func fragmentScope(u secret.URI, scope string) (secret.URI, error) {
 	return u.Whole(), nil
 }
 
-func (s *Service) remove(ctx context.Context, store secret.Store, t target, in Removal, m *mutation) error {
+func (s *Service) remove(ctx context.Context, store secret.Store, t guard.Target, in Removal, m *mutation) error {
 	if err := in.Match.check(m.before); err != nil {
 		return err
 	}
 	switch {
-	case t.isFile() && t.uri.Fragment != "":
+	case t.IsFile() && t.URI.Fragment != "":
 		return removeField(ctx, store, t)
-	case in.Destroy && !t.isFile():
-		_, err := store.Destroy(ctx, t.ref, secret.Selection{All: true})
+	case in.Destroy && !t.IsFile():
+		_, err := store.Destroy(ctx, t.Ref, secret.Selection{All: true})
 		return err
 	}
 	if m.before != nil {
 		m.version = m.before.Current
 	}
-	return store.Delete(ctx, t.ref, nil)
+	return store.Delete(ctx, t.Ref, nil)
 }
 
 // removeField takes one member out of a map.
-func removeField(ctx context.Context, store secret.Store, t target) error {
-	got, err := store.Get(ctx, t.ref, 0)
+func removeField(ctx context.Context, store secret.Store, t guard.Target) error {
+	got, err := store.Get(ctx, t.Ref, 0)
 	if err != nil {
 		return err
 	}
-	if _, ok := got.Value.Field(t.uri.Fragment); !ok {
+	if _, ok := got.Value.Field(t.URI.Fragment); !ok {
 		return fault.New(fault.NotFound, "no such secret")
 	}
-	rest, err := got.Value.Without(t.uri.Fragment)
+	rest, err := got.Value.Without(t.URI.Fragment)
 	if err != nil {
 		return err
 	}
-	_, err = store.Put(ctx, t.ref, rest, nil)
+	_, err = store.Put(ctx, t.Ref, rest, nil)
 	return err
 }
 
 // Undelete restores soft-deleted versions.
 func (s *Service) Undelete(ctx context.Context, p identity.Principal, in Versions) (Versioned, error) {
-	return s.versions(ctx, p, in, ask{purpose: policy.Undelete, event: event.SecretUndeleted}, ScopeDelete)
+	return s.versions(ctx, p, in, guard.Ask{Purpose: policy.Undelete, Event: event.SecretUndeleted}, ScopeDelete)
 }
 
 // DestroyVersions erases versions for good.
 func (s *Service) DestroyVersions(ctx context.Context, p identity.Principal, in Versions) (Versioned, error) {
-	return s.versions(ctx, p, in, ask{purpose: policy.Destroy, event: event.SecretVersionDestroyed}, ScopeDestroy)
+	return s.versions(ctx, p, in, guard.Ask{Purpose: policy.Destroy, Event: event.SecretVersionDestroyed}, ScopeDestroy)
 }
 
-func (s *Service) versions(ctx context.Context, p identity.Principal, in Versions, a ask, scope string) (Versioned, error) {
+func (s *Service) versions(ctx context.Context, p identity.Principal, in Versions, a guard.Ask, scope string) (Versioned, error) {
 	a, err := s.planVersions(p, in, a, scope)
 	if err != nil {
 		return Versioned{}, err
 	}
-	tk, err := s.admit(ctx, p, in.Call, a)
+	tk, err := s.guard.Admit(ctx, p, in.Call.guard(), a)
 	if err != nil {
 		return Versioned{}, err
 	}
 	return s.versionsOnce(ctx, p, in, tk, a)
 }
 
-func (s *Service) planVersions(p identity.Principal, in Versions, a ask, scope string) (ask, error) {
+func (s *Service) planVersions(p identity.Principal, in Versions, a guard.Ask, scope string) (guard.Ask, error) {
 	u, err := s.parse(in.URI, form{})
 	if err != nil {
 		return a, err
@@ -152,15 +154,15 @@ func (s *Service) planVersions(p identity.Principal, in Versions, a ask, scope s
 	if err := s.scope(p, scope); err != nil {
 		return a, err
 	}
-	if a.t, err = s.resolve(u); err != nil {
+	if a.Target, err = s.resolve(u); err != nil {
 		return a, err
 	}
-	return a, errors.Join(needVersions(a.t), needMatch(a.t, in.Match, false))
+	return a, errors.Join(needVersions(a.Target), needMatch(a.Target, in.Match, false))
 }
 
-func (s *Service) versionsOnce(ctx context.Context, p identity.Principal, in Versions, tk *ticket, a ask) (Versioned, error) {
-	return mutate(ctx, s, p, in.Call, tk, a.t, func(ctx context.Context, store secret.Store, m *mutation) (Versioned, error) {
-		out := Versioned{URI: a.t.uri.String(), Versions: secret.Distinct(in.Versions), Ignored: []int64{}}
+func (s *Service) versionsOnce(ctx context.Context, p identity.Principal, in Versions, tk *guard.Ticket, a guard.Ask) (Versioned, error) {
+	return mutate(ctx, s, p, in.Call, tk, a.Target, func(ctx context.Context, store secret.Store, m *mutation) (Versioned, error) {
+		out := Versioned{URI: a.Target.URI.String(), Versions: secret.Distinct(in.Versions), Ignored: []int64{}}
 		if m.before == nil {
 			return out, fault.New(fault.NotFound, "no such secret")
 		}
@@ -169,10 +171,10 @@ func (s *Service) versionsOnce(ctx context.Context, p identity.Principal, in Ver
 		}
 		var ignored []int64
 		var err error
-		if a.purpose == policy.Undelete {
-			ignored, err = store.Undelete(ctx, a.t.ref, in.Versions)
+		if a.Purpose == policy.Undelete {
+			ignored, err = store.Undelete(ctx, a.Target.Ref, in.Versions)
 		} else {
-			ignored, err = store.Destroy(ctx, a.t.ref, secret.Selection{Versions: in.Versions})
+			ignored, err = store.Destroy(ctx, a.Target.Ref, secret.Selection{Versions: in.Versions})
 		}
 		out.Ignored = append(out.Ignored, ignored...)
 		return out, err
@@ -187,7 +189,7 @@ type mutation struct {
 
 // mutate runs one mutation of one key between its audit records: in one transaction
 // with event and idempotency record where the back end can, else one after the other.
-func mutate[R any](ctx context.Context, s *Service, p identity.Principal, call Call, tk *ticket, t target,
+func mutate[R any](ctx context.Context, s *Service, p identity.Principal, call Call, tk *guard.Ticket, t guard.Target,
 	do func(context.Context, secret.Store, *mutation) (R, error),
 ) (R, error) {
 	var m mutation
@@ -204,13 +206,13 @@ func mutate[R any](ctx context.Context, s *Service, p identity.Principal, call C
 	}
 	var out R
 	var replayed bool
-	if err := begin(ctx, tk); err != nil {
+	if err := guard.Begin(ctx, tk); err != nil {
 		return out, err
 	}
-	txs, ok := t.back.Store.(Transactional)
+	txs, ok := t.Back.Store.(Transactional)
 	var err error
 	if ok {
-		out, replayed, err = transact(ctx, s, p, call.Once, func(tx *ledger.Tx) (R, error) {
+		out, replayed, err = once.Transact(ctx, s.once, p.Subject, call.Once, func(tx *ledger.Tx) (R, error) {
 			out, err := run(txs.In(tx))
 			if err != nil || m.before == nil && m.after == nil {
 				return out, err // nothing was there: nothing to tell
@@ -218,8 +220,8 @@ func mutate[R any](ctx context.Context, s *Service, p identity.Principal, call C
 			return out, s.emit(tx, s.change(tk, t, m.version, m.before, m.after))
 		})
 	} else {
-		out, replayed, err = guarded(ctx, s, p, call.Once, func() (R, error) {
-			out, err := run(t.back.Store)
+		out, replayed, err = once.Guard(ctx, s.once, p.Subject, call.Once, func() (R, error) {
+			out, err := run(t.Back.Store)
 			if err == nil {
 				s.tell(ctx, s.change(tk, t, m.version, m.before, m.after))
 			}
@@ -230,7 +232,7 @@ func mutate[R any](ctx context.Context, s *Service, p identity.Principal, call C
 		r.setReplayed(replayed)
 	}
 	err = s.coded(err, true)
-	tk.end(m.version, err)
+	tk.End(m.version, err)
 	return out, err
 }
 

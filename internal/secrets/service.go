@@ -4,8 +4,10 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/coffer-dev/coffer/internal/audit"
+	"github.com/coffer-dev/coffer/internal/event"
+	"github.com/coffer-dev/coffer/internal/guard"
 	"github.com/coffer-dev/coffer/internal/ledger"
+	"github.com/coffer-dev/coffer/internal/ledger/once"
 	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/secret"
 )
@@ -23,26 +25,19 @@ type Transactional interface {
 }
 
 // Observer counts what happens; its methods return at once.
-type Observer interface {
-	Decided(permit bool, reason policy.Reason)
-	MountViolation()
-}
+type Observer interface{ MountViolation() }
 
 // Config is what the use case needs.
 type Config struct {
 	Tenant   string
 	Grammar  secret.Grammar
 	Router   Router
-	Ledger   *ledger.Ledger // events and idempotency records
-	Decider  policy.Decider
-	Audit    audit.Sink
-	Refs     audit.Refs
-	Sampler  *audit.Sampler // of reads under a cached grant; nil keeps every record
+	Ledger   *ledger.Ledger // takes the events
+	Once     *once.Keeper   // idempotency
+	Guard    guard.Config   // how operations are decided and recorded; Code and Attributes are set here
 	Observer Observer
 	Log      *slog.Logger
 	Now      func() time.Time
-	// IDKey is the secret under which idempotency keys are hashed.
-	IDKey []byte
 	// EnforceScopes demands the scopes of each operation from everybody but the
 	// anonymous caller, who exists only while authentication is off.
 	EnforceScopes bool
@@ -60,8 +55,9 @@ type Config struct {
 // Service does the operations. All methods may be called concurrently.
 type Service struct {
 	c     Config
-	reads *readTeller
-	self  string // this process, in open idempotency records
+	guard *guard.Guard
+	once  *once.Keeper
+	reads *event.Teller // nil: reads are not told
 }
 
 // New makes the service. Close it to flush what it still has to tell.
@@ -70,9 +66,10 @@ func New(c Config) *Service {
 	setDefault(&c.ValuePurpose, policy.Execute)
 	setDefault(&c.CopyPurpose, policy.Read)
 	setDefault(&c.PageLimit, 100)
-	s := &Service{c: c, self: ledger.NewID()}
+	c.Guard.Code, c.Guard.Attributes = Code, attributes
+	s := &Service{c: c, guard: guard.New(c.Guard), once: c.Once}
 	if c.TellReads {
-		s.reads = newReadTeller(c)
+		s.reads = event.NewTeller(c.Ledger, c.Tenant, c.Log)
 	}
 	return s
 }
@@ -80,7 +77,7 @@ func New(c Config) *Service {
 // Close tells the reads that are still queued.
 func (s *Service) Close() {
 	if s.reads != nil {
-		s.reads.close()
+		s.reads.Close()
 	}
 }
 

@@ -6,19 +6,11 @@ import (
 	"slices"
 
 	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/guard"
 	"github.com/coffer-dev/coffer/internal/identity"
 	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/secret"
 )
-
-// target is one record that an operation touches, resolved.
-type target struct {
-	uri  secret.URI
-	back secret.Backend
-	ref  secret.Ref
-}
-
-func (t target) isFile() bool { return t.uri.Provider == secret.ProviderYAML }
 
 // form says which parts of a URI an operation accepts.
 type form struct {
@@ -49,12 +41,12 @@ func (s *Service) parse(raw string, f form) (secret.URI, error) {
 }
 
 // resolve finds the back end of a URI.
-func (s *Service) resolve(u secret.URI) (target, error) {
+func (s *Service) resolve(u secret.URI) (guard.Target, error) {
 	if u.Engine == "" && u.Provider != secret.ProviderYAML {
-		return target{}, unsupported("engine kv2 is required")
+		return guard.Target{}, unsupported("engine kv2 is required")
 	}
 	b, err := s.c.Router.Route(u)
-	return target{uri: u, back: b, ref: u.Ref(s.c.Tenant)}, err
+	return guard.Target{URI: u, Back: b, Ref: u.Ref(s.c.Tenant)}, err
 }
 
 func unsupported(detail string) error {
@@ -75,42 +67,42 @@ func (s *Service) scope(p identity.Principal, scopes ...string) error {
 }
 
 // reach is parse, scope and resolve in the contract's order.
-func (s *Service) reach(p identity.Principal, raw string, f form, scopes ...string) (target, error) {
+func (s *Service) reach(p identity.Principal, raw string, f form, scopes ...string) (guard.Target, error) {
 	u, err := s.parse(raw, f)
 	if err != nil {
-		return target{}, err
+		return guard.Target{}, err
 	}
 	if err := s.scope(p, scopes...); err != nil {
-		return target{}, err
+		return guard.Target{}, err
 	}
 	return s.resolve(u)
 }
 
 // writable refuses writes to the file outside dev and test.
-func (s *Service) writable(t target) error {
-	if t.isFile() && !s.c.FileWrites {
+func (s *Service) writable(t guard.Target) error {
+	if t.IsFile() && !s.c.FileWrites {
 		return fault.Coded(fault.Forbidden, "YAML_WRITES_DISABLED", "the file is read-only in this environment")
 	}
 	return nil
 }
 
 // needVersions and needMetadata refuse what the back end does not declare.
-func needVersions(t target) error {
-	if !t.back.Can.Versions {
+func needVersions(t guard.Target) error {
+	if !t.Back.Can.Versions {
 		return unsupported("the back end keeps no versions")
 	}
 	return nil
 }
 
-func needMetadata(t target) error {
-	if !t.back.Can.Metadata {
+func needMetadata(t guard.Target) error {
+	if !t.Back.Can.Metadata {
 		return unsupported("the back end keeps no metadata")
 	}
 	return nil
 }
 
-func needList(t target) error {
-	if !t.back.Can.List {
+func needList(t guard.Target) error {
+	if !t.Back.Can.List {
 		return unsupported("the back end cannot list")
 	}
 	return nil
@@ -118,20 +110,20 @@ func needList(t target) error {
 
 // needMatch refuses a precondition that the back end could not check in the write:
 // put says whether the operation is a single Put.
-func needMatch(t target, m Match, put bool) error {
-	if m.IsZero() || t.back.Can.Transactional || (put && t.back.Can.CAS) {
+func needMatch(t guard.Target, m Match, put bool) error {
+	if m.IsZero() || t.Back.Can.Transactional || (put && t.Back.Can.CAS) {
 		return nil
 	}
 	return unsupported("the back end cannot check a precondition here")
 }
 
 // known says whether the key exists for the decision: a write to it is an update.
-func (s *Service) known(ctx context.Context, t target) (bool, error) {
+func (s *Service) known(ctx context.Context, t guard.Target) (bool, error) {
 	var err error
-	if t.back.Can.Metadata {
-		_, err = t.back.Store.Meta(ctx, t.ref)
+	if t.Back.Can.Metadata {
+		_, err = t.Back.Store.Meta(ctx, t.Ref)
 	} else {
-		_, err = t.back.Store.Get(ctx, t.ref, 0)
+		_, err = t.Back.Store.Get(ctx, t.Ref, 0)
 	}
 	switch {
 	case err == nil:
@@ -143,12 +135,12 @@ func (s *Service) known(ctx context.Context, t target) (bool, error) {
 }
 
 // attributes reads what an external decider wants to know of the record.
-func attributes(t target) func(context.Context) (policy.Attributes, error) {
-	if !t.back.Can.Metadata {
+func attributes(t guard.Target) func(context.Context) (policy.Attributes, error) {
+	if !t.Back.Can.Metadata {
 		return nil
 	}
 	return func(ctx context.Context) (policy.Attributes, error) {
-		m, err := t.back.Store.Meta(ctx, t.ref)
+		m, err := t.Back.Store.Meta(ctx, t.Ref)
 		return policy.Attributes{
 			Owner: m.Custom[customOwner], CreatedBy: m.Custom[customCreatedBy], CreatedAt: m.Custom[customCreatedAt],
 		}, err

@@ -6,8 +6,10 @@ import (
 
 	"github.com/coffer-dev/coffer/internal/event"
 	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/guard"
 	"github.com/coffer-dev/coffer/internal/identity"
 	"github.com/coffer-dev/coffer/internal/ledger"
+	"github.com/coffer-dev/coffer/internal/ledger/once"
 	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/secret"
 )
@@ -17,7 +19,7 @@ type Transfer struct {
 	Call
 	From, To  string
 	Overwrite bool
-	Match     Match // on the target
+	Match     Match // on the guard.Target
 }
 
 // Copied says that a move across back ends has copied but not removed.
@@ -46,11 +48,11 @@ type carriage struct {
 	p        identity.Principal
 	in       Transfer
 	move     bool
-	from, to target
+	from, to guard.Target
 	known    bool
-	source   *ticket
-	dest     *ticket
-	removal  *ticket // of a move
+	source   *guard.Ticket
+	dest     *guard.Ticket
+	removal  *guard.Ticket // of a move
 }
 
 func (s *Service) transfer(ctx context.Context, p identity.Principal, in Transfer, move bool) (Transferred, error) {
@@ -62,7 +64,7 @@ func (s *Service) transfer(ctx context.Context, p identity.Principal, in Transfe
 		if err := c.admit(ctx); err != nil {
 			return Transferred{}, err
 		}
-		if err := begin(ctx, c.tickets()...); err != nil {
+		if err := guard.Begin(ctx, c.tickets()...); err != nil {
 			return Transferred{}, err
 		}
 		out, err := c.run(ctx)
@@ -73,7 +75,7 @@ func (s *Service) transfer(ctx context.Context, p identity.Principal, in Transfe
 			err = ended
 		}
 		for _, t := range c.tickets() {
-			t.end(out.Version, ended)
+			t.End(out.Version, ended)
 		}
 		if !errors.Is(err, errMoved) {
 			return out, err
@@ -107,8 +109,8 @@ func (c *carriage) reach() error {
 	if c.to, err = s.resolve(to); err != nil {
 		return err
 	}
-	if c.from.back.Name == c.to.back.Name && c.from.ref == c.to.ref && from.Fragment == to.Fragment {
-		return fault.Coded(fault.Invalid, "SAME_SOURCE_AND_TARGET", "source and target are one secret")
+	if c.from.Back.Name == c.to.Back.Name && c.from.Ref == c.to.Ref && from.Fragment == to.Fragment {
+		return fault.Coded(fault.Invalid, "SAME_SOURCE_AND_TARGET", "source and guard.Target are one secret")
 	}
 	if from.Version != 0 {
 		if err := needVersions(c.from); err != nil {
@@ -136,22 +138,19 @@ func (c *carriage) admit(ctx context.Context) error {
 	if c.move {
 		name = event.SecretMoved
 	}
-	asks := []ask{
-		{t: c.from, purpose: c.s.c.CopyPurpose, event: event.SecretRead},
-		{t: c.to, purpose: policy.Write, event: name, known: c.known},
+	asks := []guard.Ask{
+		{Target: c.from, Purpose: c.s.c.CopyPurpose, Event: event.SecretRead},
+		{Target: c.to, Purpose: policy.Write, Event: name, Known: c.known},
 	}
 	if c.move {
-		asks = append(asks, ask{t: c.from, purpose: policy.Delete, event: event.SecretDeleted})
+		asks = append(asks, guard.Ask{Target: c.from, Purpose: policy.Delete, Event: event.SecretDeleted})
 	}
-	requests := make([]policy.Request, len(asks))
-	for i, a := range asks {
-		requests[i] = c.s.request(c.p, c.in.Call, a)
-	}
-	tickets := make([]*ticket, len(asks))
-	for i, d := range c.s.c.Decider.DecideAll(ctx, requests) {
-		if tickets[i], err = c.s.judge(ctx, c.p, c.in.Call, asks[i], d); err != nil {
-			return err
+	tickets := make([]*guard.Ticket, len(asks))
+	for i, v := range c.s.guard.AdmitAll(ctx, c.p, c.in.Call.guard(), asks) {
+		if v.Err != nil {
+			return v.Err
 		}
+		tickets[i] = v.Ticket
 	}
 	c.source, c.dest = tickets[0], tickets[1]
 	if c.move {
@@ -160,25 +159,25 @@ func (c *carriage) admit(ctx context.Context) error {
 	return nil
 }
 
-func (c *carriage) tickets() []*ticket {
+func (c *carriage) tickets() []*guard.Ticket {
 	if c.move {
-		return []*ticket{c.source, c.dest, c.removal}
+		return []*guard.Ticket{c.source, c.dest, c.removal}
 	}
-	return []*ticket{c.source, c.dest}
+	return []*guard.Ticket{c.source, c.dest}
 }
 
 func (c *carriage) run(ctx context.Context) (out Transferred, err error) {
 	var replayed bool
-	txs, ok := c.to.back.Store.(Transactional)
+	txs, ok := c.to.Back.Store.(Transactional)
 	switch {
-	case ok && c.from.back.Name == c.to.back.Name:
-		out, replayed, err = transact(ctx, c.s, c.p, c.in.Once, func(tx *ledger.Tx) (Transferred, error) {
+	case ok && c.from.Back.Name == c.to.Back.Name:
+		out, replayed, err = once.Transact(ctx, c.s.once, c.p.Subject, c.in.Once, func(tx *ledger.Tx) (Transferred, error) {
 			store := txs.In(tx)
 			return c.inside(ctx, tx, store)
 		})
 	case ok && !c.move:
-		out, replayed, err = transact(ctx, c.s, c.p, c.in.Once, func(tx *ledger.Tx) (Transferred, error) {
-			value, _, err := c.fetch(ctx, c.from.back.Store)
+		out, replayed, err = once.Transact(ctx, c.s.once, c.p.Subject, c.in.Once, func(tx *ledger.Tx) (Transferred, error) {
+			value, _, err := c.fetch(ctx, c.from.Back.Store)
 			if err != nil {
 				return Transferred{}, err
 			}
@@ -189,7 +188,7 @@ func (c *carriage) run(ctx context.Context) (out Transferred, err error) {
 			return c.result(w), c.s.emit(tx, c.s.change(c.dest, c.to, w.info.Version, w.before, w.after))
 		})
 	default:
-		out, replayed, err = guarded(ctx, c.s, c.p, c.in.Once, func() (Transferred, error) { return c.across(ctx) })
+		out, replayed, err = once.Guard(ctx, c.s.once, c.p.Subject, c.in.Once, func() (Transferred, error) { return c.across(ctx) })
 	}
 	out.Replayed = replayed
 	return out, err
@@ -197,19 +196,19 @@ func (c *carriage) run(ctx context.Context) (out Transferred, err error) {
 
 // fetch reads the source's value: the whole map, or what its fragment names.
 func (c *carriage) fetch(ctx context.Context, store secret.Store) (value, whole secret.Value, err error) {
-	got, err := store.Get(ctx, c.from.ref, c.from.uri.Version)
+	got, err := store.Get(ctx, c.from.Ref, c.from.URI.Version)
 	if err != nil {
-		return value, whole, c.s.coded(err, c.from.uri.Version != 0)
+		return value, whole, c.s.coded(err, c.from.URI.Version != 0)
 	}
 	value = got.Value
-	if f := c.from.uri.Fragment; f != "" {
+	if f := c.from.URI.Fragment; f != "" {
 		var ok bool
 		if value, ok = got.Value.Field(f); !ok {
 			return value, whole, fault.Coded(fault.NotFound, "SECRET_NOT_FOUND", "no such secret")
 		}
 	}
-	if c.to.uri.Fragment == "" && !value.IsObject() {
-		return value, whole, fault.Coded(fault.Invalid, "OBJECT_REQUIRED", "without a fragment the target takes an object")
+	if c.to.URI.Fragment == "" && !value.IsObject() {
+		return value, whole, fault.Coded(fault.Invalid, "OBJECT_REQUIRED", "without a fragment the guard.Target takes an object")
 	}
 	return value, got.Value, nil
 }
@@ -219,7 +218,7 @@ func (c *carriage) put(ctx context.Context, store secret.Store, value secret.Val
 		s: c.s, store: store, t: c.to, value: value, match: c.in.Match,
 		decided: &c.known, absent: !c.in.Overwrite, id: id,
 	}
-	if c.to.back.Can.Transactional {
+	if c.to.Back.Can.Transactional {
 		return w, w.run(ctx, c.p)
 	}
 	w.decided = nil
@@ -238,7 +237,7 @@ func (c *carriage) inside(ctx context.Context, tx *ledger.Tx, store secret.Store
 		return Transferred{}, err
 	}
 	id := ""
-	wholePath := c.move && c.from.uri.Fragment == "" && c.from.ref != c.to.ref
+	wholePath := c.move && c.from.URI.Fragment == "" && c.from.Ref != c.to.Ref
 	if wholePath && before != nil {
 		id = before.ID
 	}
@@ -253,9 +252,9 @@ func (c *carriage) inside(ctx context.Context, tx *ledger.Tx, store secret.Store
 		return Transferred{}, err
 	}
 	e := c.s.change(c.dest, c.to, w.info.Version, w.before, w.after)
-	e.SourceRef = c.source.record.ResourceRef
+	e.SourceRef = c.source.Record.ResourceRef
 	if wholePath {
-		if _, err := store.SetMeta(ctx, c.from.ref, secret.MetaChange{ID: ledger.NewID(), CAS: &before.MetaVersion}); err != nil {
+		if _, err := store.SetMeta(ctx, c.from.Ref, secret.MetaChange{ID: ledger.NewID(), CAS: &before.MetaVersion}); err != nil {
 			return Transferred{}, err
 		}
 		e.Old = c.s.side(c.from, before)
@@ -275,54 +274,54 @@ func (c *carriage) inside(ctx context.Context, tx *ledger.Tx, store secret.Store
 
 // takeAway removes the source of a move.
 func (c *carriage) takeAway(ctx context.Context, store secret.Store, whole secret.Value) error {
-	if c.from.uri.Fragment == "" {
-		return store.Delete(ctx, c.from.ref, nil)
+	if c.from.URI.Fragment == "" {
+		return store.Delete(ctx, c.from.Ref, nil)
 	}
-	if c.from.ref == c.to.ref && c.from.back.Name == c.to.back.Name {
-		now, err := store.Get(ctx, c.from.ref, 0) // the target's member is in it by now
+	if c.from.Ref == c.to.Ref && c.from.Back.Name == c.to.Back.Name {
+		now, err := store.Get(ctx, c.from.Ref, 0) // the target's member is in it by now
 		if err != nil {
 			return err
 		}
 		whole = now.Value
 	}
-	rest, err := whole.Without(c.from.uri.Fragment)
+	rest, err := whole.Without(c.from.URI.Fragment)
 	if err != nil {
 		return err
 	}
-	_, err = store.Put(ctx, c.from.ref, rest, nil)
+	_, err = store.Put(ctx, c.from.Ref, rest, nil)
 	return err
 }
 
 // across is the transfer between back ends, or within one that has no transactions:
 // the copy first, so that nothing is lost whatever fails.
 func (c *carriage) across(ctx context.Context) (Transferred, error) {
-	value, whole, err := c.fetch(ctx, c.from.back.Store)
+	value, whole, err := c.fetch(ctx, c.from.Back.Store)
 	if err != nil {
 		return Transferred{}, err
 	}
-	w, err := c.put(ctx, c.to.back.Store, value, "")
+	w, err := c.put(ctx, c.to.Back.Store, value, "")
 	if err != nil {
 		return Transferred{}, err
 	}
 	e := c.s.change(c.dest, c.to, w.info.Version, w.before, w.after)
 	if c.move {
-		e.SourceRef = c.source.record.ResourceRef
+		e.SourceRef = c.source.Record.ResourceRef
 	}
 	c.s.tell(ctx, e)
 	if !c.move {
 		return c.result(w), nil
 	}
-	before, _ := metaOf(ctx, c.from.back.Store, c.from) // for the event alone
-	if err := c.takeAway(ctx, c.from.back.Store, whole); err != nil {
+	before, _ := metaOf(ctx, c.from.Back.Store, c.from) // for the event alone
+	if err := c.takeAway(ctx, c.from.Back.Store, whole); err != nil {
 		return Transferred{}, &Copied{&fault.Error{
 			Kind: fault.ProviderFailed, Code: "VAULT_OPERATION_ERROR", Detail: "copied, but the source was not removed", Cause: err,
 		}}
 	}
-	after, _ := metaOf(ctx, c.from.back.Store, c.from)
+	after, _ := metaOf(ctx, c.from.Back.Store, c.from)
 	c.s.tell(ctx, c.s.change(c.removal, c.from, 0, before, after))
 	return c.result(w), nil
 }
 
 func (c *carriage) result(w *putting) Transferred {
-	return Transferred{From: c.from.uri.String(), To: c.to.uri.String(), Version: w.info.Version}
+	return Transferred{From: c.from.URI.String(), To: c.to.URI.String(), Version: w.info.Version}
 }

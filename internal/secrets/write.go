@@ -7,8 +7,10 @@ import (
 
 	"github.com/coffer-dev/coffer/internal/event"
 	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/guard"
 	"github.com/coffer-dev/coffer/internal/identity"
 	"github.com/coffer-dev/coffer/internal/ledger"
+	"github.com/coffer-dev/coffer/internal/ledger/once"
 	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/secret"
 )
@@ -53,7 +55,7 @@ func (s *Service) write(ctx context.Context, p identity.Principal, in Write, pur
 		if err := s.know(ctx, &a); err != nil {
 			return Written{}, err
 		}
-		tk, err := s.admit(ctx, p, in.Call, a)
+		tk, err := s.guard.Admit(ctx, p, in.Call.guard(), a)
 		if err != nil {
 			return Written{}, err
 		}
@@ -66,8 +68,8 @@ func (s *Service) write(ctx context.Context, p identity.Principal, in Write, pur
 }
 
 // planWrite checks everything about a write that needs neither store nor decision.
-func (s *Service) planWrite(p identity.Principal, in Write, purpose policy.Purpose, name, scope string) (ask, secret.Value, error) {
-	a := ask{purpose: purpose, event: name}
+func (s *Service) planWrite(p identity.Principal, in Write, purpose policy.Purpose, name, scope string) (guard.Ask, secret.Value, error) {
+	a := guard.Ask{Purpose: purpose, Event: name}
 	u, err := s.parse(in.URI, form{fragment: true})
 	if err != nil {
 		return a, secret.Value{}, err
@@ -79,37 +81,37 @@ func (s *Service) planWrite(p identity.Principal, in Write, purpose policy.Purpo
 	if err := s.scope(p, scope); err != nil {
 		return a, value, err
 	}
-	if a.t, err = s.resolve(u); err != nil {
+	if a.Target, err = s.resolve(u); err != nil {
 		return a, value, err
 	}
-	return a, value, errors.Join(s.writable(a.t), needMatch(a.t, in.Match, true))
+	return a, value, errors.Join(s.writable(a.Target), needMatch(a.Target, in.Match, true))
 }
 
 // know finds out what a decision depends on: a write to a key that exists is an
 // update, to one that does not a create.
-func (s *Service) know(ctx context.Context, a *ask) (err error) {
-	if a.purpose == policy.Write {
-		a.known, err = s.known(ctx, a.t)
+func (s *Service) know(ctx context.Context, a *guard.Ask) (err error) {
+	if a.Purpose == policy.Write {
+		a.Known, err = s.known(ctx, a.Target)
 	}
 	return err
 }
 
 // writeOnce writes under one decision; it is errMoved when what the decision
 // depended on has changed.
-func (s *Service) writeOnce(ctx context.Context, p identity.Principal, in Write, tk *ticket, a ask, value secret.Value) (Written, error) {
-	if err := begin(ctx, tk); err != nil {
+func (s *Service) writeOnce(ctx context.Context, p identity.Principal, in Write, tk *guard.Ticket, a guard.Ask, value secret.Value) (Written, error) {
+	if err := guard.Begin(ctx, tk); err != nil {
 		return Written{}, err
 	}
-	t := a.t
+	t := a.Target
 	var decided *bool
-	if a.purpose == policy.Write {
-		decided = &a.known
+	if a.Purpose == policy.Write {
+		decided = &a.Known
 	}
 	var out Written
 	var replayed bool
 	var err error
-	if txs, ok := t.back.Store.(Transactional); ok {
-		out, replayed, err = transact(ctx, s, p, in.Once, func(tx *ledger.Tx) (Written, error) {
+	if txs, ok := t.Back.Store.(Transactional); ok {
+		out, replayed, err = once.Transact(ctx, s.once, p.Subject, in.Once, func(tx *ledger.Tx) (Written, error) {
 			w := putting{s: s, store: txs.In(tx), t: t, value: value, match: in.Match, decided: decided}
 			if err := w.run(ctx, p); err != nil {
 				return Written{}, err
@@ -117,8 +119,8 @@ func (s *Service) writeOnce(ctx context.Context, p identity.Principal, in Write,
 			return w.result(tk), s.emit(tx, s.change(tk, t, w.info.Version, w.before, w.after))
 		})
 	} else {
-		out, replayed, err = guarded(ctx, s, p, in.Once, func() (Written, error) {
-			w := putting{s: s, store: t.back.Store, t: t, value: value, match: in.Match}
+		out, replayed, err = once.Guard(ctx, s.once, p.Subject, in.Once, func() (Written, error) {
+			w := putting{s: s, store: t.Back.Store, t: t, value: value, match: in.Match}
 			if err := w.retry(ctx, p); err != nil {
 				return Written{}, err
 			}
@@ -128,11 +130,11 @@ func (s *Service) writeOnce(ctx context.Context, p identity.Principal, in Write,
 	}
 	out.Replayed = replayed
 	if errors.Is(err, errMoved) {
-		tk.end(0, fault.New(fault.Conflict, "decided anew"))
+		tk.End(0, fault.New(fault.Conflict, "decided anew"))
 		return out, err
 	}
 	err = s.coded(err, true)
-	tk.end(out.Version, err)
+	tk.End(out.Version, err)
 	return out, err
 }
 
@@ -162,11 +164,11 @@ func shape(fragment string, v secret.Value) (secret.Value, error) {
 type putting struct {
 	s       *Service
 	store   secret.Store
-	t       target
+	t       guard.Target
 	value   secret.Value
 	match   Match
 	decided *bool // whether the key existed when it was decided; nil: does not matter
-	absent  bool  // refuse a live target (for a fragment, a live member)
+	absent  bool  // refuse a live guard.Target (for a fragment, a live member)
 	id      string
 
 	info          secret.VersionInfo
@@ -180,7 +182,7 @@ func (w *putting) run(ctx context.Context, p identity.Principal) error {
 		return err
 	}
 	w.before = before
-	if w.decided != nil && *w.decided != (before != nil) && w.t.back.Can.Metadata {
+	if w.decided != nil && *w.decided != (before != nil) && w.t.Back.Can.Metadata {
 		return errMoved
 	}
 	if err := w.match.check(before); err != nil {
@@ -190,7 +192,7 @@ func (w *putting) run(ctx context.Context, p identity.Principal) error {
 	if err != nil {
 		return err
 	}
-	if w.info, err = w.store.Put(ctx, w.t.ref, whole, w.cas(current)); err != nil {
+	if w.info, err = w.store.Put(ctx, w.t.Ref, whole, w.cas(current)); err != nil {
 		return err
 	}
 	return w.stamp(ctx, p)
@@ -219,10 +221,10 @@ func (w *putting) whole(ctx context.Context) (v secret.Value, current int64, err
 	if w.before != nil {
 		current = w.before.Current
 	}
-	if w.t.uri.Fragment == "" && !w.absent {
+	if w.t.URI.Fragment == "" && !w.absent {
 		return w.value, current, nil
 	}
-	latest, err := w.store.Get(ctx, w.t.ref, 0)
+	latest, err := w.store.Get(ctx, w.t.Ref, 0)
 	switch fault.KindOf(err) {
 	case fault.NotFound, fault.VersionNotFound, fault.Deleted, fault.Destroyed:
 		latest.Value = secret.Value{}
@@ -231,24 +233,24 @@ func (w *putting) whole(ctx context.Context) (v secret.Value, current int64, err
 			return v, 0, err
 		}
 	}
-	_, taken := latest.Value.Field(w.t.uri.Fragment)
-	if taken = taken || w.t.uri.Fragment == "" && !latest.Value.IsZero(); taken && w.absent {
-		return v, 0, fault.Coded(fault.Exists, "ALREADY_EXISTS", "the target exists")
+	_, taken := latest.Value.Field(w.t.URI.Fragment)
+	if taken = taken || w.t.URI.Fragment == "" && !latest.Value.IsZero(); taken && w.absent {
+		return v, 0, fault.Coded(fault.Exists, "ALREADY_EXISTS", "the guard.Target exists")
 	}
-	if w.t.uri.Fragment == "" {
+	if w.t.URI.Fragment == "" {
 		return w.value, current, nil
 	}
-	v, err = latest.Value.With(w.t.uri.Fragment, w.value)
+	v, err = latest.Value.With(w.t.URI.Fragment, w.value)
 	return v, current, err
 }
 
 // cas is the check-and-set number of the write. Inside our transaction the read is
 // guarded anyway, so it is given only where the caller stated a condition: a key
 // that demands one is not to be satisfied behind the caller's back. Elsewhere it
-// guards the read of a fragment write, and of a target that must be absent.
+// guards the read of a fragment write, and of a guard.Target that must be absent.
 func (w *putting) cas(current int64) *int64 {
 	stated := !w.match.IsZero()
-	guards := !w.t.back.Can.Transactional && w.t.back.Can.CAS && (w.t.uri.Fragment != "" || w.absent)
+	guards := !w.t.Back.Can.Transactional && w.t.Back.Can.CAS && (w.t.URI.Fragment != "" || w.absent)
 	if stated || guards {
 		return &current
 	}
@@ -258,21 +260,21 @@ func (w *putting) cas(current int64) *int64 {
 // stamp marks the first write of a key with who and when. On an outside back end a
 // failure is logged, the write stands.
 func (w *putting) stamp(ctx context.Context, p identity.Principal) (err error) {
-	if w.t.back.Can.Metadata && (w.before == nil || w.before.Custom[customCreatedBy] == "") {
+	if w.t.Back.Can.Metadata && (w.before == nil || w.before.Custom[customCreatedBy] == "") {
 		at := w.s.c.Now().UTC().Format("2006-01-02T15:04:05Z")
 		merge := map[string]*string{customCreatedBy: &p.Subject, customCreatedAt: &at}
 		if !p.IsAnonymous() {
 			merge[customOwner] = &p.Subject
 		}
-		_, err = w.store.SetMeta(ctx, w.t.ref, secret.MetaChange{Merge: merge, CAS: w.metaCAS(), ID: w.id})
+		_, err = w.store.SetMeta(ctx, w.t.Ref, secret.MetaChange{Merge: merge, CAS: w.metaCAS(), ID: w.id})
 	} else if w.id != "" {
-		_, err = w.store.SetMeta(ctx, w.t.ref, secret.MetaChange{CAS: w.metaCAS(), ID: w.id})
+		_, err = w.store.SetMeta(ctx, w.t.Ref, secret.MetaChange{CAS: w.metaCAS(), ID: w.id})
 	}
 	if err == nil {
 		w.after, err = metaOf(ctx, w.store, w.t)
 	}
-	if err != nil && !w.t.back.Can.Transactional {
-		w.s.c.Log.Warn("custom metadata was not stamped", "backend", w.t.back.Name, "error", err)
+	if err != nil && !w.t.Back.Can.Transactional {
+		w.s.c.Log.Warn("custom metadata was not stamped", "backend", w.t.Back.Name, "error", err)
 		return nil
 	}
 	return err
@@ -281,7 +283,7 @@ func (w *putting) stamp(ctx context.Context, p identity.Principal) (err error) {
 // metaCAS satisfies a mount that demands metadata check-and-set; only our own
 // transaction knows the number for sure.
 func (w *putting) metaCAS() *int64 {
-	if !w.t.back.Can.Transactional {
+	if !w.t.Back.Can.Transactional {
 		return nil
 	}
 	var n int64
@@ -291,8 +293,8 @@ func (w *putting) metaCAS() *int64 {
 	return &n
 }
 
-func (w *putting) result(tk *ticket) Written {
-	out := Written{URI: w.t.uri.String(), Version: w.info.Version, Ref: tk.record.ResourceRef}
+func (w *putting) result(tk *guard.Ticket) Written {
+	out := Written{URI: w.t.URI.String(), Version: w.info.Version, Ref: tk.Record.ResourceRef}
 	if w.before != nil {
 		out.Old = w.before.Current
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/coffer-dev/coffer/internal/door"
 	"github.com/coffer-dev/coffer/internal/fault"
 	"github.com/coffer-dev/coffer/internal/identity"
-	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/secrets"
 )
 
@@ -21,15 +20,15 @@ type failure struct {
 }
 
 type denial struct {
-	Purpose    policy.Purpose `json:"purpose"`
-	DecisionID string         `json:"decision_id"`
-	Failures   []denied       `json:"failures"`
+	Purpose    string   `json:"purpose"`
+	DecisionID string   `json:"decision_id"`
+	Failures   []denied `json:"failures"`
 }
 
 type denied struct {
-	ResourceRef string        `json:"resource_ref"`
-	Code        string        `json:"code"`
-	Reason      policy.Reason `json:"reason"`
+	ResourceRef string `json:"resource_ref"`
+	Code        string `json:"code"`
+	Reason      string `json:"reason"`
 }
 
 type shape struct{}
@@ -113,9 +112,9 @@ func details(err error) any {
 	}
 	switch fault.CodeOf(err) {
 	case identity.CodeAudience:
-		return denial{Failures: []denied{{Code: "DENY", Reason: policy.ReasonAudience}}}
+		return denial{Failures: []denied{{Code: "DENY", Reason: "audience"}}}
 	case identity.CodeReplay:
-		return denial{Failures: []denied{{Code: "DENY", Reason: policy.ReasonReplay}}}
+		return denial{Failures: []denied{{Code: "DENY", Reason: "replay"}}}
 	}
 	return nil
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/coffer-dev/coffer/internal/door"
 	"github.com/coffer-dev/coffer/internal/fault"
-	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/secret"
 	"github.com/coffer-dev/coffer/internal/secrets"
 )
@@ -124,7 +123,7 @@ func (q query) filePrefix(name string) (string, error) {
 func call(r *door.Request) secrets.Call {
 	return secrets.Call{
 		CorrelationID: r.CorrelationID,
-		Origin: policy.Origin{
+		Origin: secrets.Origin{
 			WorkflowRunID: header(r, "X-Workflow-Run-Id"), NodeID: header(r, "X-Node-Id"), SystemID: header(r, "X-System-Id"),
 		},
 	}
