@@ -11,8 +11,8 @@ import (
 const (
 	vocabulary = "internal/fault internal/secret internal/config api/..."
 	concepts   = "internal/identity internal/policy internal/audit internal/event internal/seal internal/telemetry/..."
-	ledger     = "internal/ledger"
-	useCases   = "internal/secrets internal/tenants internal/bindings internal/subscriptions internal/keys"
+	ledger     = "internal/ledger internal/ledger/once"
+	useCases   = "internal/secrets internal/activity internal/tenants internal/bindings internal/subscriptions internal/keys"
 	everything = "..."
 )
 
@@ -37,14 +37,17 @@ func importTable() []row {
 		{"internal/audit", vocabulary + " internal/identity internal/policy", "a concept imports vocabulary and earlier concepts"},
 		{"internal/event", vocabulary + " internal/identity internal/policy internal/audit", "a concept imports vocabulary and earlier concepts"},
 		{"internal/seal", vocabulary + " internal/identity internal/policy internal/audit internal/event", "a concept imports vocabulary and earlier concepts"},
+		{"internal/guard", vocabulary + " " + concepts, "the guard joins decision and audit: it knows no store and no use case"},
 		{"internal/telemetry/...", vocabulary + " " + concepts, "telemetry watches concepts and is known by none of them"},
 		{"internal/ledger/...", vocabulary + " internal/event internal/seal internal/ledger", "the kernel keeps sealed records and events and knows no meaning of them"},
 		{"internal/seal/kek", vocabulary + " internal/seal " + ledger, adapter},
 		{"internal/store/...", vocabulary + " " + ledger, adapter},
 		{"internal/identity/...", vocabulary + " internal/identity " + ledger, adapter},
 		{"internal/policy/...", vocabulary + " internal/identity internal/policy " + ledger, adapter},
-		{"internal/secrets", vocabulary + " " + concepts + " " + ledger, "a use case reaches adapters and other use cases through interfaces of its own"},
-		{"internal/tenants", vocabulary + " " + concepts + " " + ledger, "a use case reaches adapters and other use cases through interfaces of its own"},
+		{"internal/secrets/search", vocabulary + " " + concepts + " internal/guard", "search is a part of the secrets use case that only reads"},
+		{"internal/secrets", vocabulary + " " + concepts + " " + ledger + " internal/guard internal/secrets/search", "a use case reaches adapters and other use cases through interfaces of its own"},
+		{"internal/activity", vocabulary + " " + concepts, "a use case that only reads needs no ledger"},
+		{"internal/tenants", vocabulary + " " + concepts + " " + ledger + " internal/policy/acl", "a use case reaches adapters and other use cases through interfaces of its own"},
 		{"internal/bindings", vocabulary + " " + concepts + " " + ledger, "a use case reaches adapters and other use cases through interfaces of its own"},
 		{"internal/subscriptions", vocabulary + " " + concepts + " " + ledger, "a use case reaches adapters and other use cases through interfaces of its own"},
 		{"internal/keys", vocabulary + " " + concepts + " " + ledger, "a use case reaches adapters and other use cases through interfaces of its own"},

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/coffer-dev/coffer/internal/activity"
 	"github.com/coffer-dev/coffer/internal/audit"
 	"github.com/coffer-dev/coffer/internal/config"
 	"github.com/coffer-dev/coffer/internal/door"
@@ -121,7 +122,7 @@ func (d *Daemon) secretsService(ctx context.Context, groups *tenants.Service, re
 		},
 		Observer: counters{d.metrics}, Log: d.log, Now: d.now,
 		EnforceScopes: d.cfg.Secrets.EnforceScopes, FileWrites: dev,
-		TellReads:   d.devEndpoints() != canonical.Off,
+		TellReads:   d.activity() != nil,
 		ReadPurpose: policy.Purpose(purposes["read"]), ValuePurpose: policy.Purpose(purposes["value"]),
 		CopyPurpose: policy.Purpose(purposes["copy"]), PageLimit: d.cfg.Limits.PageLimit,
 	})
@@ -201,14 +202,13 @@ func withDefault(own []string, audience string) []string {
 	return append([]string{audience}, own...)
 }
 
-func (d *Daemon) devEndpoints() canonical.DevEndpoints {
-	switch {
-	case !d.cfg.Production():
-		return canonical.Open
-	case d.cfg.Secrets.DevEndpoints == "admin":
-		return canonical.Admin
+// activity is nil where the event stream and the audit records are not shown.
+func (d *Daemon) activity() *activity.Service {
+	admin := d.cfg.Production()
+	if admin && d.cfg.Secrets.DevEndpoints != "admin" {
+		return nil
 	}
-	return canonical.Off
+	return activity.New(activity.Config{Tenant: d.cfg.Tenant.ID, Log: d.ledger, Ring: d.ring, AdminOnly: admin})
 }
 
 func (d *Daemon) canonical(s *secrets.Service, auth identity.Authenticator) (*door.Door, error) {
@@ -220,8 +220,8 @@ func (d *Daemon) canonical(s *secrets.Service, auth identity.Authenticator) (*do
 		ExternalURL: d.externalURL(), SessionCookie: d.cfg.Identity.SessionCookie, Proxies: proxies,
 	}
 	return canonical.New(canonical.Config{
-		Secrets: s, Auth: auth, Credentials: source.Read, Tenant: d.cfg.Tenant.ID, Dev: d.devEndpoints(),
-		Events: d.ledger, Ring: d.ring, Closing: d.closing, InWork: d.cfg.Limits.Requests,
+		Secrets: s, Auth: auth, Credentials: source.Read, Tenant: d.cfg.Tenant.ID, Activity: d.activity(),
+		Closing: d.closing, InWork: d.cfg.Limits.Requests,
 		Observer: d.metrics, Log: d.log,
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/coffer-dev/coffer/internal/activity"
 	"github.com/coffer-dev/coffer/internal/audit"
 	"github.com/coffer-dev/coffer/internal/door/canonical"
 	"github.com/coffer-dev/coffer/internal/policy"
@@ -16,7 +17,7 @@ import (
 func (d *Daemon) startTelemetry(context.Context) error {
 	var routes []string
 	seen := map[string]bool{}
-	for _, r := range canonical.Routes(canonical.Config{Dev: canonical.Open}) {
+	for _, r := range canonical.Routes(canonical.Config{Activity: &activity.Service{}}) {
 		if !seen[r.Path] {
 			seen[r.Path] = true
 			routes = append(routes, r.Path)

@@ -5,9 +5,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/coffer-dev/coffer/internal/audit"
+	"github.com/coffer-dev/coffer/internal/activity"
 	"github.com/coffer-dev/coffer/internal/door"
-	"github.com/coffer-dev/coffer/internal/event"
 	"github.com/coffer-dev/coffer/internal/identity"
 	"github.com/coffer-dev/coffer/internal/secret"
 	"github.com/coffer-dev/coffer/internal/secrets"
@@ -24,30 +23,19 @@ const (
 	bulkTime  = 5 * time.Minute
 )
 
-// DevEndpoints says who may use the event stream and the audit ring.
-type DevEndpoints uint8
-
-// Off answers 404 as for an unknown route; Open admits every caller; Admin admits
-// role admin.
-const (
-	Off DevEndpoints = iota
-	Open
-	Admin
-)
-
 // Config is what the door is made of.
 type Config struct {
 	Secrets     *secrets.Service
 	Auth        identity.Authenticator // nil: authentication is off
 	Credentials func(*http.Request) identity.Credentials
 	Tenant      string
-	Dev         DevEndpoints
-	Events      event.Log   // of the event stream
-	Ring        *audit.Ring // of the audit endpoint
-	Closing     <-chan struct{}
-	InWork      int
-	Observer    door.Observer
-	Log         *slog.Logger
+	// Activity serves the event stream and the audit records; nil: their routes are
+	// unknown.
+	Activity *activity.Service
+	Closing  <-chan struct{} // ends the streams
+	InWork   int
+	Observer door.Observer
+	Log      *slog.Logger
 }
 
 // New makes the door.
@@ -85,7 +73,7 @@ func Routes(c Config) []door.Route {
 		post("/move", h.move),
 		get("/search", h.search),
 	}
-	if c.Dev != Off {
+	if c.Activity != nil {
 		rows = append(rows,
 			door.Route{Method: http.MethodGet, Path: Base + "/events", Access: door.Caller, Handle: h.events},
 			get("/audit", h.audit),

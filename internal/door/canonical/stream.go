@@ -10,9 +10,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coffer-dev/coffer/internal/audit"
+	"github.com/coffer-dev/coffer/internal/activity"
 	"github.com/coffer-dev/coffer/internal/door"
-	"github.com/coffer-dev/coffer/internal/event"
 	"github.com/coffer-dev/coffer/internal/fault"
 )
 
@@ -23,19 +22,8 @@ const (
 	writeLimit = 10 * time.Second
 )
 
-// admitDev admits who may use the development endpoints.
-func (h handlers) admitDev(r *door.Request) error {
-	if h.c.Dev == Admin && !r.Principal.HasRole("admin") {
-		return fault.Coded(fault.Forbidden, "SECRET_AUTHZ_FAILED", "role admin is required")
-	}
-	return nil
-}
-
 // events streams what changed as server-sent events, from behind Last-Event-ID on.
 func (h handlers) events(w http.ResponseWriter, r *door.Request) error {
-	if err := h.admitDev(r); err != nil {
-		return err
-	}
 	after, err := h.cursor(r)
 	if err != nil {
 		return err
@@ -51,8 +39,7 @@ func (h handlers) events(w http.ResponseWriter, r *door.Request) error {
 		return nil //nolint:nilerr // the client is gone
 	}
 	go h.watch(ctx, cancel, s, r)
-	f := event.Follower{Log: h.c.Events, Tenant: h.c.Tenant, After: after}
-	if err := f.Follow(ctx, s); err != nil && ctx.Err() == nil && !errors.Is(err, errGone) {
+	if err := h.c.Activity.Follow(ctx, r.Principal, after, s); err != nil && ctx.Err() == nil && !errors.Is(err, errGone) {
 		return fmt.Errorf("follow events: %w", err)
 	}
 	return nil
@@ -60,9 +47,10 @@ func (h handlers) events(w http.ResponseWriter, r *door.Request) error {
 
 // cursor is the sequence to go on behind: the client's, or the end of the log.
 func (h handlers) cursor(r *door.Request) (int64, error) {
+	end, err := h.c.Activity.End(r.Context(), r.Principal)
 	id := r.Header.Get("Last-Event-ID")
-	if id == "" {
-		return h.c.Events.End(r.Context())
+	if id == "" || err != nil {
+		return end, err
 	}
 	n, err := strconv.ParseInt(id, 10, 64)
 	if err != nil || n < 0 || id[0] == '+' {
@@ -148,11 +136,8 @@ type eventWire struct {
 	CorrelationID string `json:"correlation_id"`
 }
 
-// Event sends one event. Those of other topics belong to other doors.
-func (s *stream) Event(e event.Event) error {
-	if e.Topic != event.TopicKV {
-		return nil
-	}
+// Event sends one event.
+func (s *stream) Event(e activity.Event) error {
 	data, err := json.Marshal(eventWire{
 		TS: stamp(e.Time), Event: e.Name, VaultType: e.Backend, ResourceRef: e.ResourceRef, SourceRef: e.SourceRef,
 		Subject: e.Subject, Purpose: e.Purpose, Effect: e.Effect, DecisionID: e.DecisionID, KVVersion: e.Version,
@@ -165,12 +150,12 @@ func (s *stream) Event(e event.Event) error {
 }
 
 // Gap tells that events are gone.
-func (s *stream) Gap(g event.Gap) error {
+func (s *stream) Gap(g activity.Gap) error {
 	return s.write(fmt.Sprintf("id: %d\nevent: gap\ndata: {\"from\":%d,\"to\":%d,\"reason\":%q}\n\n", g.To, g.From, g.To, g.Reason))
 }
 
 func (h handlers) audit(w http.ResponseWriter, r *door.Request) error {
-	if err := h.admitDev(r); err != nil {
+	if err := h.c.Activity.Admit(r.Principal); err != nil {
 		return err
 	}
 	q, err := listQuery(r)
@@ -184,7 +169,7 @@ func (h handlers) audit(w http.ResponseWriter, r *door.Request) error {
 	if page.Limit == 0 {
 		page.Limit = 100
 	}
-	query := audit.Query{Tenant: h.c.Tenant}
+	query := activity.Query{}
 	for name, into := range map[string]*string{
 		"subject": &query.Subject, "purpose": &query.Purpose, "effect": &query.Effect,
 		"resource_ref": &query.ResourceRef, "event": &query.Event, "correlation_id": &query.CorrelationID,
@@ -205,14 +190,17 @@ func (h handlers) audit(w http.ResponseWriter, r *door.Request) error {
 			return fault.New(fault.Invalid, "%s must be a time of RFC 3339", name)
 		}
 	}
-	items, total := h.c.Ring.Page(query, page.Offset, page.Limit)
+	items, total, err := h.c.Activity.Audit(r.Context(), r.Principal, query, page.Offset, page.Limit)
+	if err != nil {
+		return err
+	}
 	if items == nil {
-		items = []audit.Record{}
+		items = []activity.Record{}
 	}
 	return door.JSON(w, http.StatusOK, struct {
-		Items  []audit.Record `json:"items"`
-		Total  int            `json:"total"`
-		Offset int            `json:"offset"`
-		Limit  int            `json:"limit"`
+		Items  []activity.Record `json:"items"`
+		Total  int               `json:"total"`
+		Offset int               `json:"offset"`
+		Limit  int               `json:"limit"`
 	}{items, total, page.Offset, page.Limit})
 }
