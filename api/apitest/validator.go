@@ -22,8 +22,8 @@ type Validator struct {
 }
 
 // New reads a document in YAML or JSON and fails the test unless it is valid
-// OpenAPI 3.1, its examples and defaults included. Make one per test binary or per
-// test, as you like.
+// OpenAPI 3.1, its examples and defaults included. It takes a good part of a second:
+// make one per test binary where there are many tests.
 func New(t testing.TB, document []byte) *Validator {
 	t.Helper()
 	v, err := load(t, document)
