@@ -186,8 +186,12 @@ func (d *Daemon) listen(ctx context.Context) error {
 	if err := d.announceDev(); err != nil {
 		return errors.Join(err, l.Close())
 	}
+	root, err := d.root()
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
 	srv := &http.Server{
-		Handler: d.root(), TLSConfig: tlsConfig,
+		Handler: root, TLSConfig: tlsConfig,
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 	}

@@ -250,7 +250,7 @@ func prefixes(texts []string) ([]netip.Prefix, error) {
 }
 
 // root serves one listener: probes and documents at once, the doors when they are open.
-func (d *Daemon) root() http.Handler {
+func (d *Daemon) root() (http.Handler, error) {
 	mux := door.NewMux(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if doors := d.doors.Load(); doors != nil {
 			doors.ServeHTTP(w, r)
@@ -263,5 +263,5 @@ func (d *Daemon) root() http.Handler {
 	mux.At("/healthz", d.health.Healthz())
 	mux.At("/metrics", d.metrics.Handler())
 	d.serveDev(mux)
-	return mux
+	return mux, d.serveDocuments(mux)
 }
