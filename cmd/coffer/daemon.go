@@ -16,7 +16,7 @@ import (
 // runDaemon runs until ctx ends or a part breaks; SIGHUP and SIGUSR1 begin a new
 // audit file. started is called when the listener accepts.
 func runDaemon(ctx context.Context, con console, cfg *config.Config, started func(*daemon.Daemon) error) error {
-	d, err := daemon.Start(ctx, daemon.Options{Config: cfg, Log: con.err})
+	d, err := daemon.Start(ctx, daemon.Options{Config: cfg, Log: con.err, Version: version})
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -26,6 +25,8 @@ type Options struct {
 	Config *config.Config
 	Log    io.Writer // log lines; required
 	Now    func() time.Time
+	// Version of the program, as traces show it.
+	Version string
 }
 
 // Daemon is a running Coffer. Start makes it; Close ends it.
@@ -41,8 +42,10 @@ type Daemon struct {
 	ring    *audit.Ring
 	dev     *devissuer.Issuer // of coffer dev
 
+	version  string
+	tracer   door.Tracer // nil: off
 	url      string
-	doors    atomic.Pointer[door.Mux] // nil until the store is unsealed
+	doors    atomic.Pointer[map[string]http.Handler] // by name; nil until the store is unsealed
 	closing  chan struct{}
 	stops    []stop // in the order of starting
 	failed   chan error
@@ -64,7 +67,7 @@ func Start(ctx context.Context, o Options) (d *Daemon, err error) {
 		o.Now = time.Now
 	}
 	d = &Daemon{
-		cfg: o.Config, now: o.Now, level: new(slog.LevelVar), ring: audit.NewRing(o.Config.Audit.Ring),
+		cfg: o.Config, now: o.Now, version: o.Version, level: new(slog.LevelVar), ring: audit.NewRing(o.Config.Audit.Ring),
 		closing: make(chan struct{}), failed: make(chan error, 4),
 	}
 	if err := d.level.UnmarshalText([]byte(o.Config.Log.Level)); err != nil {
@@ -77,7 +80,7 @@ func Start(ctx context.Context, o Options) (d *Daemon, err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		d.prepareDev, d.startTelemetry, d.startLedger, d.startAudit, d.listen, d.startAdmin,
+		d.prepareDev, d.startTelemetry, d.startTracing, d.startLedger, d.startAudit, d.listen, d.startAdmin,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -166,49 +169,4 @@ func (d *Daemon) retryDoors(ctx context.Context) {
 			return
 		}
 	}
-}
-
-// listen starts the shared listener.
-func (d *Daemon) listen(ctx context.Context) error {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", d.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
-	scheme := "http"
-	tlsConfig, err := serverTLS(d.cfg.TLS)
-	if err != nil {
-		return errors.Join(err, l.Close())
-	}
-	if tlsConfig != nil {
-		scheme = "https"
-	}
-	d.url = scheme + "://" + l.Addr().String()
-	if err := d.announceDev(); err != nil {
-		return errors.Join(err, l.Close())
-	}
-	root, err := d.root()
-	if err != nil {
-		return errors.Join(err, l.Close())
-	}
-	srv := &http.Server{
-		Handler: root, TLSConfig: tlsConfig,
-		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
-	}
-	d.onStop("listener", func(ctx context.Context) error {
-		if err := srv.Shutdown(ctx); err != nil {
-			return errors.Join(err, srv.Close())
-		}
-		return nil
-	})
-	go func() {
-		serve := func() error { return srv.Serve(l) }
-		if tlsConfig != nil {
-			serve = func() error { return srv.ServeTLS(l, "", "") }
-		}
-		if err := serve(); !errors.Is(err, http.ErrServerClosed) {
-			d.failed <- fmt.Errorf("serve: %w", err)
-		}
-	}()
-	return nil
 }

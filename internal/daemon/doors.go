@@ -59,9 +59,7 @@ func (d *Daemon) buildDoors(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mux := door.NewMux(http.HandlerFunc(canonical.NoRoute))
-	mux.Under(canonical.Base, front)
-	d.doors.Store(mux)
+	d.doors.Store(&map[string]http.Handler{"canonical": front})
 	return nil
 }
 
@@ -222,7 +220,7 @@ func (d *Daemon) canonical(s *secrets.Service, auth identity.Authenticator) (*do
 	return canonical.New(canonical.Config{
 		Secrets: s, Auth: auth, Credentials: source.Read, Tenant: d.cfg.Tenant.ID, Activity: d.activity(),
 		Closing: d.closing, InWork: d.cfg.Limits.Requests,
-		Observer: d.metrics, Log: d.log,
+		Observer: d.metrics, Tracer: d.tracer, Log: d.log,
 	})
 }
 
@@ -247,21 +245,4 @@ func prefixes(texts []string) ([]netip.Prefix, error) {
 		out = append(out, p)
 	}
 	return out, nil
-}
-
-// root serves one listener: probes and documents at once, the doors when they are open.
-func (d *Daemon) root() (http.Handler, error) {
-	mux := door.NewMux(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if doors := d.doors.Load(); doors != nil {
-			doors.ServeHTTP(w, r)
-			return
-		}
-		canonical.Unavailable(w, r)
-	}))
-	mux.At("/livez", d.health.Live())
-	mux.At("/readyz", d.health.Readyz())
-	mux.At("/healthz", d.health.Healthz())
-	mux.At("/metrics", d.metrics.Handler())
-	d.serveDev(mux)
-	return mux, d.serveDocuments(mux)
 }

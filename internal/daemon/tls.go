@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 
 	"github.com/coffer-dev/coffer/internal/config"
@@ -61,4 +62,10 @@ func pool(file string) (*x509.CertPool, error) {
 		return nil, errors.New("the file of certificate authorities holds none")
 	}
 	return p, nil
+}
+
+// tlsListener speaks HTTP/2 and HTTP/1.1 over TLS.
+func tlsListener(l net.Listener, c *tls.Config) net.Listener {
+	c.NextProtos = []string{"h2", "http/1.1"}
+	return tls.NewListener(l, c)
 }

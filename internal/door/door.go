@@ -34,6 +34,12 @@ type Observer interface {
 	Failed(code string)
 }
 
+// Tracer begins a span for a request under the caller's trace; end closes it. The
+// context it gives carries the trace on.
+type Tracer interface {
+	Trace(r *http.Request, door, route string) (ctx context.Context, end func(status int, err error))
+}
+
 // Config is what a door is made of.
 type Config struct {
 	Name   string
@@ -47,6 +53,7 @@ type Config struct {
 	Credentials func(*http.Request) identity.Credentials
 	InWork      int // requests in work at once; more are refused. 0 means 256
 	Observer    Observer
+	Tracer      Tracer // nil: requests are not traced
 	Log         *slog.Logger
 }
 
@@ -78,7 +85,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	h := rec.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Correlation-ID", r.CorrelationID)
-	err := d.serve(rec, r)
+	err := d.traced(rec, r)
 	code := ""
 	if err != nil {
 		if rec.status != 0 {
@@ -93,11 +100,23 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	d.log(r, rec.status, code, took, err)
 }
 
-func (d *Door) serve(w http.ResponseWriter, r *Request) (err error) {
+// traced finds the row and serves it within a span.
+func (d *Door) traced(w *recorder, r *Request) (err error) {
 	row, err := d.find(w, r)
 	if err != nil {
 		return err
 	}
+	if d.c.Tracer == nil {
+		return d.serve(w, r, row)
+	}
+	ctx, end := d.c.Tracer.Trace(r.Request, d.c.Name, r.Route)
+	r.Request = r.WithContext(ctx)
+	err = d.serve(w, r, row)
+	end(w.status, err)
+	return err
+}
+
+func (d *Door) serve(w http.ResponseWriter, r *Request, row Route) (err error) {
 	if row.Timeout > 0 {
 		select {
 		case d.slots <- struct{}{}:

@@ -35,6 +35,7 @@ type Config struct {
 	Closing  <-chan struct{} // ends the streams
 	InWork   int
 	Observer door.Observer
+	Tracer   door.Tracer // nil: requests are not traced
 	Log      *slog.Logger
 }
 
@@ -42,7 +43,7 @@ type Config struct {
 func New(c Config) (*door.Door, error) {
 	return door.New(door.Config{
 		Name: "canonical", Routes: Routes(c), Shape: shape{}, Auth: c.Auth, Tenant: c.Tenant,
-		Credentials: c.Credentials, InWork: c.InWork, Observer: c.Observer, Log: c.Log,
+		Credentials: c.Credentials, InWork: c.InWork, Observer: c.Observer, Tracer: c.Tracer, Log: c.Log,
 	})
 }
 
