@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"math"
 	"strconv"
 	"time"
 
@@ -163,13 +164,20 @@ func (l *Ledger) moveOps(st *state, change *ringChange) ([]clientv3.Op, error) {
 func (l *Ledger) fence(ctx context.Context, st *state) error {
 	for {
 		cur, err := l.current()
+		if err == nil {
+			err = ctx.Err()
+		}
 		if err != nil {
 			return err
 		}
 		if cur.epoch != st.epoch {
 			return nil
 		}
-		if err := l.moveOn(ctx, cur, nil); err != nil && !errors.Is(err, errLost) {
+		if err := l.moveOn(ctx, cur, nil); err == nil || errors.Is(err, errLost) {
+			continue
+		}
+		// Whether the move itself happened, and who else moved, is in the store.
+		if _, err := l.refresh(ctx, math.MaxInt64); err != nil {
 			return err
 		}
 	}

@@ -49,7 +49,7 @@ func (l *Ledger) keepHouse(ctx context.Context) {
 		{name: "watch the disk", every: time.Second, do: l.watchDisk},
 		{name: "compact", every: l.c.CompactEvery, do: compact.run},
 		{name: "make room", every: l.roomPace(), do: l.makeRoom},
-		{name: "clear the quota alarm", every: 5 * time.Second, do: l.clearAlarm},
+		{name: "clear the quota alarm", every: 2 * time.Second, do: l.clearAlarm},
 		{name: "keep the keyring", every: time.Minute, do: l.keepKeys},
 		{name: "reseal", every: 5 * time.Second, do: l.resealStale},
 		{name: "trim the event log", every: l.c.TrimEvery, do: l.trimAll},

@@ -18,9 +18,11 @@ const (
 	MaxRequestBytes = 3 << 20
 	// DefaultQuotaBytes is etcd's recommended maximum size of one database.
 	DefaultQuotaBytes = 8 << 30
-	// reserve is the part of a quota, in eighths, that is left for changes that free
-	// room: once etcd's own quota is reached it refuses those too.
-	reserve = 1
+	// A reserve is left for changes that free room, which etcd refuses too once its own
+	// quota is reached: a part of the quota, and of an embedded member at least as much
+	// as may be written until the size is looked at again.
+	reservePart = 8
+	minReserve  = 64 << 20
 )
 
 // Config says which etcd to use.
@@ -61,7 +63,7 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 	cfg.ListenPeerUrls, cfg.ListenClientUrls, cfg.ListenMetricsUrls = nil, nil, nil
 	// One member votes for itself: a short election makes the first write fast.
 	cfg.TickMs, cfg.ElectionMs = 10, 100
-	cfg.QuotaBackendBytes = c.QuotaBytes + c.QuotaBytes/8*reserve
+	cfg.QuotaBackendBytes = c.QuotaBytes + max(c.QuotaBytes/reservePart, minReserve)
 	cfg.MaxRequestBytes = MaxRequestBytes
 	// Under load requests queue for one fsync; that is no reason to warn.
 	cfg.WarningApplyDuration, cfg.WarningUnaryRequestDuration = 2*time.Second, 2*time.Second
@@ -131,7 +133,7 @@ func (n *Node) Usage(ctx context.Context) (Usage, error) {
 		if err == nil {
 			u := Usage{Used: st.DbSize, InUse: st.DbSizeInUse, Quota: n.quota}
 			if st.DbSizeQuota > 0 {
-				u.Quota = st.DbSizeQuota - st.DbSizeQuota/(8+reserve)*reserve
+				u.Quota = st.DbSizeQuota - st.DbSizeQuota/reservePart
 			}
 			return u, nil
 		}
