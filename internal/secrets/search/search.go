@@ -130,8 +130,11 @@ func (l *look) root(ctx context.Context, root guard.Target) error {
 // exists says whether the root of a walk is a secret itself; the file tells when it
 // is looked at.
 func exists(ctx context.Context, root guard.Target) (bool, error) {
-	if root.Ref.Path == "" || root.IsFile() {
-		return root.IsFile(), nil
+	if root.Ref.Path == "" {
+		return false, nil
+	}
+	if root.IsFile() {
+		return true, nil
 	}
 	_, err := root.Back.Store.Meta(ctx, root.Ref)
 	if errors.Is(err, fault.NotFound) {
