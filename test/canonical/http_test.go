@@ -53,6 +53,8 @@ func probe(url string) (int, error) {
 }
 
 // obj is a JSON object, q a query; values of q are escaped.
+type httpRequest = http.Request
+
 type (
 	obj map[string]any
 	q   map[string]string
