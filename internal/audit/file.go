@@ -64,6 +64,7 @@ type File struct {
 	closed bool
 
 	failing atomic.Pointer[fault.Error]
+	durable atomic.Int64 // writer.good, for those who read the file along
 }
 
 // entry is what one caller handed in. done gets one answer: nil or the failure.
@@ -104,9 +105,14 @@ func OpenFile(cfg FileConfig) (*File, error) {
 		closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	w := &writer{file: f, disk: disk, good: size}
+	f.durable.Store(size)
 	go w.run()
 	return f, nil
 }
+
+// Durable is how many bytes of the current file are durable whole lines. Who reads
+// the file along stops there: what lies behind may be cut off again.
+func (f *File) Durable() int64 { return f.durable.Load() }
 
 // Unavailable is the refusal of a request whose record could not be kept; cause is
 // for the log.

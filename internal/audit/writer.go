@@ -109,6 +109,7 @@ func (w *writer) commit(entries []*entry) error {
 	}
 	w.broken = false
 	w.good += int64(len(w.buf))
+	w.file.durable.Store(w.good)
 	w.owed = nil
 	return nil
 }
@@ -148,6 +149,7 @@ func (w *writer) change() error {
 	}
 	_ = w.disk.Close() // nothing unsynced is in it that is not owed
 	w.disk, w.good, w.broken = disk, size, false
+	w.file.durable.Store(size)
 	return nil
 }
 

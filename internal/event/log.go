@@ -52,6 +52,9 @@ type Follower struct {
 	Log    Log
 	Tenant string
 	After  int64 // the cursor: the last sequence that was read
+	// Settle hears the cursor after each stretch of the log that was delivered whole,
+	// for readers that work in batches; an error ends the following. Nil: nobody asks.
+	Settle func(after int64) error
 }
 
 // readAhead is how many events one look at the log asks for; idle is after how long
@@ -114,6 +117,11 @@ func (f *Follower) deliver(page Page, r Reader) (more bool, err error) {
 			return false, err
 		}
 		f.After = e.Sequence
+	}
+	if f.Settle != nil && (page.Lost > 0 || len(page.List) > 0) {
+		if err := f.Settle(f.After); err != nil {
+			return false, err
+		}
 	}
 	return len(page.List) >= readAhead, nil
 }
