@@ -211,9 +211,12 @@ func printable(s string) bool {
 // log writes the request line. It names the route, never the URL: a query holds
 // names of secrets.
 func (d *Door) log(r *Request, status int, code string, took time.Duration, err error) {
-	level := slog.LevelInfo
-	if status >= http.StatusInternalServerError {
+	level := slog.LevelDebug // what succeeded is on record in the audit
+	switch {
+	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
+	case status >= http.StatusBadRequest:
+		level = slog.LevelInfo
 	}
 	if !d.c.Log.Enabled(r.Context(), level) {
 		return

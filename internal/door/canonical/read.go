@@ -108,10 +108,6 @@ func (h handlers) detail(w http.ResponseWriter, r *door.Request) error {
 	if err != nil {
 		return err
 	}
-	keep := d.Meta.MaxVersions
-	if keep == 0 {
-		keep = secret.DefaultMaxVersions
-	}
 	custom := d.Meta.Custom
 	if custom == nil {
 		custom = map[string]string{}
@@ -123,7 +119,7 @@ func (h handlers) detail(w http.ResponseWriter, r *door.Request) error {
 		MaxVersions    int64             `json:"max_versions"`
 		Versions       []versionWire     `json:"versions"`
 		Custom         map[string]string `json:"custom_metadata"`
-	}{d.URI, d.Meta.Current, d.Meta.Oldest, keep, versionsWire(d.Meta.Versions), custom})
+	}{d.URI, d.Meta.Current, d.Meta.Oldest, d.Meta.MaxVersions, versionsWire(d.Meta.Versions), custom})
 }
 
 func (h handlers) versions(w http.ResponseWriter, r *door.Request) error {
