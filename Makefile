@@ -32,8 +32,8 @@ verify: ## generate, tidy, format, vet, lint, architecture; then no difference
 	$(GO) test -count=1 .
 	git diff --exit-code
 
-bench: ## run every benchmark once a second long
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: build ## measure coffer beside its peers (BENCH='-d 10s -write')
+	$(GO) run ./bench $(BENCH)
 
 fuzz: ## run every fuzzer for FUZZTIME (10s)
 	@for file in $$(git grep -lE '^func Fuzz' -- '*_test.go'); do \
