@@ -13,7 +13,7 @@ import (
 // errNotYet says that the doors wait for the store.
 var errNotYet = errors.New("the doors are not open yet")
 
-func (d *Daemon) startAudit(ctx context.Context) error {
+func (d *Daemon) startAudit(context.Context) error {
 	if dir := filepath.Dir(d.cfg.Audit.File); d.dev != nil {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fault.Wrap(fault.Unavailable, err, "make the directory of the audit file")
@@ -30,6 +30,5 @@ func (d *Daemon) startAudit(ctx context.Context) error {
 	}
 	d.sink = sink
 	d.onStop("audit", sink.Close)
-	_ = ctx
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/coffer-dev/coffer/internal/secret"
 	"github.com/coffer-dev/coffer/internal/store/embedded"
 	"github.com/coffer-dev/coffer/internal/store/route"
+	"github.com/coffer-dev/coffer/internal/store/timed"
 	"github.com/coffer-dev/coffer/internal/store/vault"
 	"github.com/coffer-dev/coffer/internal/store/yamlfile"
 )
@@ -21,7 +22,7 @@ func (d *Daemon) backends() (*route.Router, []string, error) {
 		return tenant == d.cfg.Tenant.ID && slices.Contains(mounts, mount)
 	})
 	c := route.Config{
-		Embedded: secret.Backend{Name: "embedded", Kind: "embedded", Can: embedded.Can(), Store: engine},
+		Embedded: secret.Backend{Name: "embedded", Kind: "embedded", Can: embedded.Can(), Store: d.timed("embedded", engine)},
 		Servers:  map[string]secret.Backend{}, Fallback: d.cfg.Secrets.SchemeFallback,
 	}
 	var instances []string
@@ -40,9 +41,14 @@ func (d *Daemon) backends() (*route.Router, []string, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		c.File = &secret.Backend{Name: "yaml", Kind: "yaml", Can: yamlfile.Capabilities(), Store: s}
+		c.File = &secret.Backend{Name: "yaml", Kind: "yaml", Can: yamlfile.Capabilities(), Store: d.timed("yaml", s)}
 	}
 	return route.New(c), instances, nil
+}
+
+// timed tells the metrics how long a store takes; outside servers tell themselves.
+func (d *Daemon) timed(name string, s secret.Store) secret.Store {
+	return timed.Wrap(s, func(op string, took time.Duration) { d.metrics.Provider(name, op, took) })
 }
 
 func (d *Daemon) server(name string, p config.Provider) (*vault.Store, error) {

@@ -62,7 +62,8 @@ func (d *Daemon) ledgerStats() telemetry.LedgerStats {
 	}
 	return telemetry.LedgerStats{
 		Transactions: uint64(s.Commits), Retries: uint64(s.Retries), Conflicts: uint64(s.Conflicts),
-		QuotaUsed: s.Used, QuotaLimit: s.Quota, EventSequence: end,
+		Ambiguous: uint64(s.Ambiguous), Corrupt: uint64(s.Corrupt), Resealed: uint64(s.Resealed),
+		QuotaUsed: s.Used, QuotaLimit: s.Quota, EventSequence: end, Full: s.Full, Sealed: s.Sealed,
 	}
 }
 

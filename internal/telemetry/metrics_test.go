@@ -53,7 +53,7 @@ func TestMetricsOfTheContract(t *testing.T) {
 	m.AuditBatch(audit.Batch{Records: 5, Took: time.Millisecond})
 	m.AuditBatch(audit.Batch{Records: 3, Queued: 2, Err: errors.New("full")})
 	m.WatchLedger(func() telemetry.LedgerStats {
-		return telemetry.LedgerStats{Transactions: 10, Retries: 2, Conflicts: 1, QuotaUsed: 3, QuotaLimit: 4, EventSequence: 5, StaleRecords: 6}
+		return telemetry.LedgerStats{Transactions: 10, Retries: 2, Conflicts: 1, Ambiguous: 7, Corrupt: 8, Resealed: 9, QuotaUsed: 3, QuotaLimit: 4, EventSequence: 5, Full: true}
 	})
 	got := strings.Split(scrape(t, m), "\n")
 	for line := range strings.Lines(`pep_latency_ms_bucket{hit="true",le="1"} 1
@@ -84,7 +84,11 @@ coffer_ledger_conflicts_total 1
 coffer_ledger_quota_used_bytes 3
 coffer_ledger_quota_limit_bytes 4
 coffer_event_sequence 5
-coffer_stale_records 6
+coffer_ledger_ambiguous_total 7
+coffer_ledger_corrupt_total 8
+coffer_ledger_resealed_total 9
+coffer_ledger_full 1
+coffer_ledger_sealed 0
 # TYPE coffer_ledger_transactions_total counter
 # TYPE coffer_stale_records gauge
 `) {
