@@ -18,6 +18,7 @@ import (
 func newClient(c Config) (*kgo.Client, error) {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...), kgo.ClientID("coffer"), kgo.ManualFlushing(),
+		kgo.DisableClientMetrics(), // they would hold up the end while the brokers are away
 		kgo.WithLogger(clientLog{c.Log}),
 	}
 	if c.TLS != nil {

@@ -52,7 +52,7 @@ func Start(ctx context.Context, c Config) (*Broker, error) {
 		return nil, errors.Join(fault.Wrap(fault.Unavailable, err, "open the records of the Kafka broker"), ignoreClosed(l.Close()))
 	}
 	for _, topic := range c.Topics {
-		// The broker seeds topics only into an empty directory.
+		// Not as a seed: seeds are sown into an empty directory only.
 		if cluster.TopicInfo(topic) != nil {
 			continue
 		}
@@ -86,7 +86,7 @@ func open(c Config, l net.Listener) (*kfake.Cluster, error) {
 	}
 	return kfake.NewCluster(
 		kfake.NumBrokers(1), kfake.DefaultNumPartitions(1), kfake.ClusterID("coffer-dev"),
-		kfake.DataDir(dir), kfake.SyncWrites(), kfake.SeedTopics(1, c.Topics...),
+		kfake.DataDir(dir), kfake.SyncWrites(),
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return l, nil }),
 		kfake.WithLogger(logger{c.Log}),
 	)
