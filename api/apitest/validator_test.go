@@ -77,7 +77,7 @@ func TestResponse(t *testing.T) {
 		"wrong type":             {"GET /things/a", "X-Id: 1", 200, `{"n":"1"}`, "schema"},
 		"member missing":         {"GET /things/a", "X-Id: 1", 200, `{}`, "schema"},
 		"member unknown":         {"GET /things/a", "X-Id: 1", 200, `{"n":1,"m":2}`, "schema"},
-		"no JSON":                {"GET /things/a", "X-Id: 1", 200, `{"n":`, "decode"},
+		"no JSON":                {"GET /things/a", "X-Id: 1", 200, `{"n":`, "JSON"},
 		"header missing":         {"GET /things/a", "", 200, `{"n":1}`, "X-Id"},
 		"header of another type": {"GET /things/a", "X-Id: one", 200, `{"n":1}`, "X-Id"},
 		"media type":             {"GET /things/a", "X-Id: 1|Content-Type: text/html", 200, `{"n":1}`, "media type"},

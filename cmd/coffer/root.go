@@ -21,6 +21,7 @@ func verbs(con console) []*cobra.Command {
 	return []*cobra.Command{
 		newDev(con),
 		newServe(con),
+		newSecret(con),
 		newToken(con),
 		newKeyring(con),
 		newConfig(con),
