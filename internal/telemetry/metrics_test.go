@@ -90,7 +90,7 @@ coffer_ledger_resealed_total 9
 coffer_ledger_full 1
 coffer_ledger_sealed 0
 # TYPE coffer_ledger_transactions_total counter
-# TYPE coffer_stale_records gauge
+# TYPE coffer_ledger_full gauge
 `) {
 		if !slices.Contains(got, strings.TrimSuffix(line, "\n")) {
 			t.Errorf("missing %s", line)
