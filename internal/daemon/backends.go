@@ -54,7 +54,9 @@ func (d *Daemon) timed(name string, s secret.Store) secret.Store {
 func (d *Daemon) server(name string, p config.Provider) (*vault.Store, error) {
 	c := vault.Config{
 		Kind: vault.Kind(p.Type), Address: p.URL, Namespace: p.Namespace, Tenant: d.cfg.Tenant.ID,
-		SkipVerify: !p.VerifySSL, PoolSize: p.PoolSize, Timeout: p.Timeout,
+		SkipVerify: !p.VerifySSL, PoolSize: p.PoolSize,
+		// Three attempts fit into the time of an operation, whatever it is.
+		Timeout: p.Timeout, AttemptTimeout: min(10*time.Second, p.Timeout/3),
 		Concurrent: d.cfg.Vault.MaxConcurrent, Renewal: d.cfg.Vault.RenewalThreshold,
 		BreakerThreshold: p.Breaker.Threshold, BreakerOpen: p.Breaker.Timeout,
 		Observe:       func(op string, took time.Duration, _ error) { d.metrics.Provider(name, op, took) },
