@@ -80,7 +80,7 @@ func Start(ctx context.Context, o Options) (d *Daemon, err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		d.prepareDev, d.startTelemetry, d.startTracing, d.startLedger, d.startAudit, d.listen, d.startAdmin,
+		d.prepareDev, d.startTelemetry, d.startTracing, d.startLedger, d.startAudit, d.startBus, d.listen, d.startAdmin,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
