@@ -62,11 +62,11 @@ const drain = 8 * time.Second
 
 // Start builds and runs everything. It returns as soon as the listener accepts;
 // readiness follows when the store is unsealed. On an error nothing is left running.
-func Start(ctx context.Context, o Options) (d *Daemon, err error) {
+func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	d = &Daemon{
+	d := &Daemon{
 		cfg: o.Config, now: o.Now, version: o.Version, level: new(slog.LevelVar), ring: audit.NewRing(o.Config.Audit.Ring),
 		closing: make(chan struct{}), failed: make(chan error, 4),
 	}
