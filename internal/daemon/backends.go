@@ -86,3 +86,10 @@ func (d *Daemon) server(name string, p config.Provider) (*vault.Store, error) {
 	})
 	return s, nil
 }
+
+// attemptTimeout leaves room for three attempts of a read and the pauses between
+// them within the time of the whole operation.
+func attemptTimeout(whole time.Duration) time.Duration {
+	const most, pauses = 10 * time.Second, 1250 * time.Millisecond
+	return min(most, max((whole-pauses)/3, whole/6))
+}
