@@ -120,7 +120,7 @@ func (d *Daemon) secretsService(ctx context.Context, groups *tenants.Service, re
 		},
 		Observer: counters{d.metrics}, Log: d.log, Now: d.now,
 		EnforceScopes: d.cfg.Secrets.EnforceScopes, FileWrites: dev,
-		TellReads:   d.activity() != nil,
+		TellReads:   d.activity() != nil || d.mirrors(),
 		ReadPurpose: policy.Purpose(purposes["read"]), ValuePurpose: policy.Purpose(purposes["value"]),
 		CopyPurpose: policy.Purpose(purposes["copy"]), PageLimit: d.cfg.Limits.PageLimit,
 	})
