@@ -173,8 +173,12 @@ func (l *Ledger) fence(ctx context.Context, st *state) error {
 		if cur.epoch != st.epoch {
 			return nil
 		}
-		if err := l.moveOn(ctx, cur, nil); err == nil || errors.Is(err, errLost) {
+		err = l.moveOn(ctx, cur, nil)
+		if err == nil || errors.Is(err, errLost) {
 			continue
+		}
+		if ctx.Err() != nil {
+			return err
 		}
 		// Whether the move itself happened, and who else moved, is in the store.
 		if _, err := l.refresh(ctx, math.MaxInt64); err != nil {
