@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
@@ -67,22 +68,26 @@ func openAudit(path string) (f *auditFile, ok bool, err error) {
 
 // identify reads the first line; the id stays empty for what holds no audit lines.
 func (f *auditFile) identify() error {
-	start := make([]byte, maxRead)
-	n, err := f.file.ReadAt(start, 0)
+	line, err := bufio.NewReader(io.NewSectionReader(f.file, 0, maxRead)).ReadBytes('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fault.Wrap(fault.Unavailable, err, "read an audit file")
 	}
-	line, _, whole := bytes.Cut(start[:n], []byte{'\n'})
+	f.name(line)
+	return nil
+}
+
+// name takes the identity from how the file begins.
+func (f *auditFile) name(text []byte) {
+	line, _, whole := bytes.Cut(text, []byte{'\n'})
 	var first struct {
 		ID   string    `json:"audit_id"`
 		Time time.Time `json:"ts"`
 	}
 	if !whole || json.Unmarshal(line, &first) != nil || first.ID == "" {
-		return nil
+		return
 	}
 	sum := sha256.Sum256(line)
 	f.id, f.begun = base64.RawURLEncoding.EncodeToString(sum[:]), first.Time
-	return nil
 }
 
 // scan opens the audit files that are there: the rotated ones beside path, the one
@@ -151,6 +156,9 @@ func (f *auditFile) lines(limit int64) ([]byte, error) {
 	end := bytes.LastIndexByte(text[:n], '\n') + 1
 	if end == 0 && n == maxRead {
 		return nil, fault.New(fault.Corrupt, "a line of the audit file is longer than %d bytes", maxRead)
+	}
+	if f.at == 0 {
+		f.name(text[:end]) // the line that was seen first may have been cut off again
 	}
 	f.at += int64(end)
 	return text[:end], nil
