@@ -56,7 +56,6 @@ func importTable() []row {
 		{"internal/daemon/...", everything, ""},
 		{"cmd/...", everything, ""},
 		{"bench/...", everything, ""},
-		{"test/...", everything, ""},
 	}
 }
 
@@ -78,7 +77,7 @@ func fences() []fence {
 		{"github.com/spf13/cobra", "cmd/...", "the command line ends in cmd"},
 		{
 			"net/http",
-			"internal/door/... internal/identity/... internal/policy/authzen internal/store/vault/... internal/telemetry/... internal/daemon/... client/... cmd/... bench/... test/...",
+			"internal/door/... internal/identity/... internal/policy/authzen internal/store/vault/... internal/telemetry/... internal/daemon/... client/... cmd/... bench/...",
 			"HTTP belongs to doors, to adapters that call out, to telemetry and to the composition",
 		},
 	}

@@ -42,6 +42,8 @@ func TestRulesBite(t *testing.T) {
 		"production imports support":    {"internal/daemon/a.go", imp("daemon", "~/internal/store/storetest"), "exists for tests alone"},
 		"tests import anything":         {"internal/secret/a_test.go", imp("secret", "~/internal/daemon"), ""},
 		"support imports anything":      {"internal/store/storetest/a.go", imp("storetest", "~/internal/daemon"), ""},
+		"test support imports support":  {"test/x/a.go", imp("x", "~/internal/store/storetest"), ""},
+		"production imports test":       {"internal/daemon/a.go", imp("daemon", "~/test/x"), "exists for tests alone"},
 		"unknown room":                  {"internal/attic/a.go", doc + "package attic\n", "in no row"},
 		"etcd outside the ledger":       {"internal/store/embedded/a.go", imp("embedded", "go.etcd.io/etcd/client/v3"), "that it is etcd"},
 		"etcd in the ledger":            {"internal/ledger/a.go", imp("ledger", "go.etcd.io/etcd/client/v3"), ""},

@@ -38,10 +38,11 @@ func (r room) production() []source {
 	return slices.DeleteFunc(slices.Clone(r.files), func(s source) bool { return s.test || s.generated })
 }
 
-// support says whether the package exists for tests alone, such as storetest.
+// support says whether the package exists for tests alone, such as storetest and
+// everything below test.
 func (r room) support() bool { return isSupport(r.dir) }
 
-func isSupport(dir string) bool { return strings.HasSuffix(dir, "test") }
+func isSupport(dir string) bool { return strings.HasSuffix(dir, "test") || matches("test/...", dir) }
 
 func (s source) at(n ast.Node) string {
 	return fmt.Sprintf("%s:%d", s.path, s.fset.Position(n.Pos()).Line)
