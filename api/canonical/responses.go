@@ -31,8 +31,9 @@ type DeleteResponse struct {
 	Destroyed bool   `json:"destroyed"`
 }
 
-// VersionsResponse answers POST /undelete and /destroy-versions. Both lists are
-// distinct and ascending; Ignored holds unknown and destroyed numbers.
+// VersionsResponse answers POST /undelete and /destroy-versions. Versions are those
+// asked for, Ignored those of them that are unknown or destroyed; both are distinct
+// and ascending.
 type VersionsResponse struct {
 	Status   string  `json:"status"` // "ok"
 	URI      string  `json:"uri"`
