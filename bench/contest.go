@@ -63,8 +63,8 @@ func (r *ring) close() {
 	}
 }
 
-// open starts every contestant and fills it.
-func (r *ring) open(ctx context.Context) (err error) {
+// openOurs starts Coffer and fills it.
+func (r *ring) openOurs(ctx context.Context) (err error) {
 	if r.issuer, err = newIssuer(ctx, r.dir); err != nil {
 		return err
 	}
@@ -82,6 +82,20 @@ func (r *ring) open(ctx context.Context) (err error) {
 	if err := fill(ctx, r.coffer.address, seed, 0, r.settings.secrets); err != nil {
 		return fmt.Errorf("fill coffer: %w", err)
 	}
+	r.enter(nameOurs, r.coffer.process, r.coffer.address, read, put)
+	return nil
+}
+
+// open starts every contestant and fills it.
+func (r *ring) open(ctx context.Context) error {
+	if err := r.openOurs(ctx); err != nil {
+		return err
+	}
+	read, err1 := r.coffer.read()
+	put, err2 := r.coffer.put("w")
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
 	bare, address, err := startBare(ctx, r.dir, r.coffer, read, put)
 	if bare != nil {
 		r.stops = append(r.stops, bare.stop)
@@ -94,8 +108,7 @@ func (r *ring) open(ctx context.Context) (err error) {
 		return err
 	}
 	r.stops = append(r.stops, member.stop)
-	r.enter(nameBare, address, read, put)
-	r.enter(nameOurs, r.coffer.address, read, put)
+	r.enter(nameBare, bare, address, read, put)
 	r.entrants = append(r.entrants, entrant{nameEtcd, writes, func(_ context.Context, l load) (sample, error) { return member.measure(l) }})
 	return r.openBao(ctx)
 }
@@ -114,19 +127,23 @@ func (r *ring) openBao(ctx context.Context) (err error) {
 		if err := errors.Join(err1, err2); err != nil {
 			return err
 		}
-		r.enter(name, r.bao.address, read, put)
+		r.enter(name, r.bao.process, r.bao.address, read, put)
 	}
 	return nil
 }
 
-func (r *ring) enter(name, address string, read, put template) {
-	r.entrants = append(r.entrants,
-		entrant{name, reads, func(ctx context.Context, l load) (sample, error) {
-			return measure(ctx, l, reader(address, read, r.settings.secrets))
-		}},
-		entrant{name, writes, func(ctx context.Context, l load) (sample, error) {
-			return measure(ctx, l, writer(address, put))
+func (r *ring) enter(name string, p *process, address string, read, put template) {
+	for work, open := range map[string]func(context.Context, int) (worker, error){
+		reads: reader(address, read, r.settings.secrets), writes: writer(address, put),
+	} {
+		r.entrants = append(r.entrants, entrant{name, work, func(ctx context.Context, l load) (sample, error) {
+			before, err1 := processor(p.cmd.Process.Pid)
+			s, err := measure(ctx, l, open)
+			after, err2 := processor(p.cmd.Process.Pid)
+			s.CPU = (after - before) / time.Duration(max(1, s.Done))
+			return s, errors.Join(err, err1, err2)
 		}})
+	}
 }
 
 // fight runs all cells, the contestants in turn.

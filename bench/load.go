@@ -41,9 +41,10 @@ func measure(ctx context.Context, l load, open func(ctx context.Context, n int) 
 	took := make([][]time.Duration, l.Workers)
 	errs := make([]error, l.Workers)
 	start := time.Now().Add(l.Warm)
+	total := make([]int, l.Workers)
 	var done sync.WaitGroup
 	for n, w := range workers {
-		done.Go(func() { took[n], errs[n] = w.run(ctx, start, start.Add(l.Span)) })
+		done.Go(func() { took[n], total[n], errs[n] = w.run(ctx, start, start.Add(l.Span)) })
 	}
 	done.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -53,26 +54,31 @@ func measure(ctx context.Context, l load, open func(ctx context.Context, n int) 
 	for _, t := range took {
 		all = append(all, t...)
 	}
-	return newSample(all, l.Span), nil
+	s := newSample(all, l.Span)
+	for _, n := range total {
+		s.Done += n
+	}
+	return s, nil
 }
 
-// run works until end and keeps the times of what finished between start and end.
-func (w worker) run(ctx context.Context, start, end time.Time) ([]time.Duration, error) {
-	took := make([]time.Duration, 0, 1<<12)
-	for before := time.Now(); before.Before(end); {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+// run works until end, once at least. It keeps the times of what finished between
+// start and end, and counts all.
+func (w worker) run(ctx context.Context, start, end time.Time) (took []time.Duration, done int, err error) {
+	took = make([]time.Duration, 0, 1<<12)
+	for before := time.Now(); ; {
+		if err := errors.Join(ctx.Err(), w.do()); err != nil {
+			return nil, done, err
 		}
-		if err := w.do(); err != nil {
-			return nil, err
-		}
+		done++
 		now := time.Now()
-		if now.After(start) && now.Before(end) {
+		if !now.Before(end) {
+			return took, done, nil
+		}
+		if now.After(start) {
 			took = append(took, now.Sub(before))
 		}
 		before = now
 	}
-	return took, nil
 }
 
 // reader opens workers that read secrets at random, of the first so many.

@@ -13,19 +13,42 @@ import (
 	"time"
 )
 
-func TestMeasureCountsTheSpanAlone(t *testing.T) {
+// What finishes before the span or after it is done but not counted.
+func TestRunCountsTheSpanAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		start, end    time.Duration // from now
+		done, counted int
+	}{
+		"up to an end between": {-time.Hour, 200 * time.Millisecond, 2, 1},
+		"before the span":      {time.Hour, 200 * time.Millisecond, 2, 0},
+		"behind the span":      {-2 * time.Hour, -time.Hour, 1, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			now, did := time.Now(), 0
+			w := worker{do: func() error {
+				if did++; did == 2 {
+					time.Sleep(time.Until(now.Add(c.end)) + time.Millisecond)
+				}
+				return nil
+			}}
+			took, done, err := w.run(context.Background(), now.Add(c.start), now.Add(c.end))
+			if err != nil || done != c.done || len(took) != c.counted {
+				t.Fatalf("%d done, %d counted, %v; want %d, %d", done, len(took), err, c.done, c.counted)
+			}
+		})
+	}
+}
+
+func TestMeasureAddsUpItsWorkers(t *testing.T) {
 	var did, closed atomic.Int64
-	s, err := measure(context.Background(), load{Workers: 3, Warm: 20 * time.Millisecond, Span: 40 * time.Millisecond},
+	s, err := measure(context.Background(), load{Workers: 3, Span: 20 * time.Millisecond},
 		func(context.Context, int) (worker, error) {
-			return worker{
-				do:    func() error { did.Add(1); time.Sleep(time.Millisecond); return nil },
-				close: func() { closed.Add(1) },
-			}, nil
+			return worker{do: func() error { did.Add(1); return nil }, close: func() { closed.Add(1) }}, nil
 		})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Count == 0 || int64(s.Count) >= did.Load() || closed.Load() != 3 || s.P50 < time.Millisecond {
+	if int64(s.Done) != did.Load() || s.Count > s.Done || closed.Load() != 3 {
 		t.Fatalf("%+v of %d operations, %d workers closed", s, did.Load(), closed.Load())
 	}
 }
@@ -93,9 +116,15 @@ func TestReadersStayInBounds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := srv.Listener.Addr().String()
-	if _, err := measure(context.Background(), load{Workers: 2, Span: 50 * time.Millisecond}, reader(address, tp, 3)); err != nil {
+	w, err := reader(srv.Listener.Addr().String(), tp, 3)(context.Background(), 0)
+	if err != nil {
 		t.Fatal(err)
+	}
+	defer w.close()
+	for range 100 {
+		if err := w.do(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if len(seen.seen) != 3 || seen.seen["/000002"] == 0 {
 		t.Fatalf("%v, want the first three", seen.seen)

@@ -18,6 +18,7 @@ type settings struct {
 	secrets int // read at random
 	many    int // read at random in the end; 0 leaves that out
 	write   bool
+	profile string // directory of profiles; "" measures instead
 }
 
 func main() {
@@ -37,6 +38,9 @@ func run(ctx context.Context, args []string) error {
 	if len(args) == 2 && args[0] == etcdRole {
 		return serveEtcd(ctx, args[1])
 	}
+	if len(args) == 3 && args[0] == profileRole && args[1] == "--config" {
+		return serveProfiled(ctx, args[2])
+	}
 	var s settings
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&s.binary, "coffer", "bin/coffer", "program to measure")
@@ -45,8 +49,12 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&s.secrets, "secrets", 1000, "secrets to read at random")
 	flags.IntVar(&s.many, "many", 100_000, "secrets to read at random in the end; 0 leaves that out")
 	flags.BoolVar(&s.write, "write", false, "write the table to bench/results.md too")
+	flags.StringVar(&s.profile, "profile", "", "measure nothing; keep profiles of Coffer at 64 connections in this directory")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if s.profile != "" {
+		return profile(ctx, s)
 	}
 	table, err := bench(ctx, s)
 	if err != nil {

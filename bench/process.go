@@ -120,6 +120,30 @@ func parseRSS(status string) (int64, error) {
 	return kb << 10, nil
 }
 
+// processor is the processor time that a process has used.
+func processor(pid int) (time.Duration, error) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0, fmt.Errorf("read processor time: %w", err)
+	}
+	return parseProcessor(string(b))
+}
+
+// tick is the unit of processor time in /proc: USER_HZ is 100 on every Linux.
+const tick = 10 * time.Millisecond
+
+// parseProcessor takes utime and stime, the 14th and 15th field. The second field is
+// a name in parentheses, which may hold anything.
+func parseProcessor(stat string) (time.Duration, error) {
+	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
+	if len(fields) < 13 {
+		return 0, errors.New("the state of a process names no processor time")
+	}
+	user, err1 := strconv.ParseInt(fields[11], 10, 64)
+	system, err2 := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * tick, errors.Join(err1, err2)
+}
+
 // stop asks, waits, and kills at last. A tracer ends with the process that it traces.
 func (p *process) stop() {
 	pid := p.cmd.Process.Pid

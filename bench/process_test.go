@@ -24,6 +24,21 @@ func TestParseRSS(t *testing.T) {
 	}
 }
 
+func TestParseProcessor(t *testing.T) {
+	got, err := parseProcessor("42 (a (b) 7 7) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0")
+	if err != nil || got != 2*time.Second {
+		t.Fatalf("%s, %v", got, err)
+	}
+	for _, text := range []string{"", "42 (a) S 1 2", "42 (a) S 1 2 3 4 5 6 7 8 9 10 many 50"} {
+		if _, err := parseProcessor(text); err == nil {
+			t.Errorf("%q: no error", text)
+		}
+	}
+	if _, err := processor(os.Getpid()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestUntilTellsWhyAProcessEnded(t *testing.T) {
 	p, err := start(t.TempDir(), "shell", "/bin/sh", "-c", "echo no such luck >&2; exit 3")
 	if err != nil {

@@ -97,14 +97,14 @@ func (o *outcome) String() string {
 // table shows one kind of work: a row for each contestant and load.
 func (o *outcome) table(work string) string {
 	return aligned(func(line func(...any)) {
-		line(strings.ToUpper(work[:1])+work[1:]+"s", "connections", "a second", "p50", "p99", "of bare net/http")
+		line(strings.ToUpper(work[:1])+work[1:]+"s", "connections", "a second", "p50", "p99", "CPU each", "of bare net/http")
 		for _, name := range []string{nameBare, nameOurs, nameEtcd, nameBao, nameTuned} {
 			for _, n := range connections() {
 				s, ok := o.results.of(name, work, n)
 				if !ok {
 					continue
 				}
-				line(name, n, fmt.Sprintf("%.0f", s.Rate), short(s.P50), short(s.P99), percent(o.ratio(cell{name, work, n}, nameBare)))
+				line(name, n, fmt.Sprintf("%.0f", s.Rate), short(s.P50), short(s.P99), cpu(s.CPU), percent(o.ratio(cell{name, work, n}, nameBare)))
 			}
 		}
 		if _, ok := o.results.of(nameBao, work, 1); !ok {
@@ -168,6 +168,13 @@ func short(d time.Duration) string {
 	return fmt.Sprintf("%d µs", d.Microseconds())
 }
 
+func cpu(d time.Duration) string {
+	if d == 0 {
+		return "-"
+	}
+	return short(d)
+}
+
 func megabytes(n int64) string { return fmt.Sprintf("%.0f MB", float64(n)/1e6) }
 
 func percent(ratio float64) string {
@@ -186,12 +193,12 @@ func about(ctx context.Context, s settings, sync time.Duration) []string {
 	return []string{
 		fmt.Sprintf("%s, measured %s", strings.TrimSpace(string(version)), time.Now().UTC().Format(time.DateOnly)),
 		fmt.Sprintf("%d cores of %s, shared by contestant and generator; %s; fsync takes %s",
-			runtime.NumCPU(), processor(), runtime.Version(), short(sync)),
+			runtime.NumCPU(), model(), runtime.Version(), short(sync)),
 		fmt.Sprintf("%s a cell, median of %d rounds in turn; %d secrets of %d bytes", s.span, s.rounds, s.secrets, len(value)),
 	}
 }
 
-func processor() string {
+func model() string {
 	f, err := os.Open("/proc/cpuinfo")
 	if err != nil {
 		return "an unknown processor"

@@ -10,6 +10,10 @@ type sample struct {
 	Rate     float64 // operations a second
 	P50, P99 time.Duration
 	Count    int // operations measured
+	Done     int // operations of the warm-up too
+	// CPU is the contestant's processor time for one operation, 0 where its load runs
+	// inside it. It says what the cores have to do, whoever else keeps them busy.
+	CPU time.Duration
 }
 
 // newSample sorts took.
@@ -39,8 +43,10 @@ func median(rounds []sample) sample {
 	out.Rate = middle(rounds, func(s sample) float64 { return s.Rate })
 	out.P50 = time.Duration(middle(rounds, func(s sample) float64 { return float64(s.P50) }))
 	out.P99 = time.Duration(middle(rounds, func(s sample) float64 { return float64(s.P99) }))
+	out.CPU = time.Duration(middle(rounds, func(s sample) float64 { return float64(s.CPU) }))
 	for _, r := range rounds {
 		out.Count += r.Count
+		out.Done += r.Done
 	}
 	return out
 }
