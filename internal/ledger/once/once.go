@@ -16,6 +16,9 @@ const (
 	life = 24 * time.Hour
 	// openLife is after how long an open record of another process is given up on.
 	openLife = 2 * time.Minute
+	// cutOff stands in the place of the process when the request ended and nobody
+	// knows how.
+	cutOff = "-"
 )
 
 // Codes of the faults of a repetition that gets no result.
@@ -55,7 +58,8 @@ func New(c Config) *Keeper { return &Keeper{c: c, self: ledger.NewID()} }
 // effect. Only successes are kept.
 func Transact[R any](ctx context.Context, k *Keeper, subject string, r *Request, do func(*ledger.Tx) (R, error)) (out R, replayed bool, err error) {
 	_, err = k.c.Ledger.Txn(ctx, func(tx *ledger.Tx) (err error) {
-		replayed = false
+		var none R // the transaction may run again: nothing of the last time is left
+		out, replayed = none, false
 		if r == nil {
 			out, err = do(tx)
 			return err
@@ -74,7 +78,11 @@ func Transact[R any](ctx context.Context, k *Keeper, subject string, r *Request,
 		}
 		return k.remember(tx, at, r, out, "")
 	})
-	return out, replayed, err
+	if err != nil {
+		var none R
+		return none, false, err
+	}
+	return out, replayed, nil
 }
 
 // Guard runs do, which is more than one transaction or none of ours, between an open
@@ -86,7 +94,8 @@ func Guard[R any](ctx context.Context, k *Keeper, subject string, r *Request, do
 	}
 	at := k.key(subject, r)
 	_, err = k.c.Ledger.Txn(ctx, func(tx *ledger.Tx) error {
-		replayed = false
+		var none R
+		out, replayed = none, false
 		was, err := k.recall(ctx, tx, at, r)
 		if err != nil {
 			return err
@@ -106,13 +115,13 @@ func Guard[R any](ctx context.Context, k *Keeper, subject string, r *Request, do
 }
 
 // close ends an open record: with the result, or by freeing the key where nothing
-// happened. After a time-out nobody knows, and it stays open.
+// happened. After a time-out nobody knows, and the record says so.
 func (k *Keeper) close(ctx context.Context, at ledger.Key, r *Request, result any, failed error) {
-	if errors.Is(failed, fault.Timeout) {
-		return
-	}
 	_, err := k.c.Ledger.Txn(context.WithoutCancel(ctx), func(tx *ledger.Tx) error {
-		if failed != nil {
+		switch {
+		case errors.Is(failed, fault.Timeout):
+			return k.remember(tx, at, r, nil, cutOff)
+		case failed != nil:
 			return tx.Delete(at)
 		}
 		return k.remember(tx, at, r, result, "")

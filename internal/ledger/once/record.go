@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 
 	"github.com/coffer-dev/coffer/internal/fault"
 	"github.com/coffer-dev/coffer/internal/ledger"
@@ -16,7 +17,7 @@ type record struct {
 	At          int64           `json:"at"` // Unix seconds
 	Fingerprint []byte          `json:"fingerprint"`
 	Result      json.RawMessage `json:"result,omitempty"`
-	OpenBy      string          `json:"open_by,omitempty"` // the process that is at it; empty when done
+	OpenBy      string          `json:"open_by,omitempty"` // the process that is at it, or cutOff; empty when done
 }
 
 func (k *Keeper) key(subject string, r *Request) ledger.Key {
@@ -50,7 +51,7 @@ func (k *Keeper) recall(ctx context.Context, from ledger.Reader, at ledger.Key, 
 	switch {
 	case was.OpenBy == "":
 		return &was, nil
-	case was.OpenBy == k.self, !k.c.Ledger.Alone() && k.c.Now().Unix()-was.At < int64(openLife.Seconds()):
+	case was.OpenBy == k.self, was.OpenBy != cutOff && !k.c.Ledger.Alone() && k.c.Now().Unix()-was.At < int64(openLife.Seconds()):
 		return nil, fault.Coded(fault.Conflict, CodeInProgress, "the first request is still running")
 	}
 	return nil, fault.Coded(fault.Conflict, CodeUnknown, "the first request was cut off; its outcome is unknown")
@@ -87,23 +88,41 @@ func (r record) into(result any) error {
 
 // Sweep drops records that have expired. It only frees space.
 func (k *Keeper) Sweep(ctx context.Context) error {
-	rs, err := k.c.Ledger.Range(ctx, ledger.Under(k.c.Tenant, kind, ""), 0)
-	if err != nil {
-		return err
-	}
-	for _, r := range rs {
-		if was, err := decode(r.Value); err == nil && !k.expired(was) {
-			continue
-		}
-		_, err := k.c.Ledger.Txn(ctx, func(tx *ledger.Tx) error {
-			if now, ok, err := tx.Get(ctx, r.Key); err != nil || !ok || now.Revision != r.Revision {
-				return err
-			}
-			return tx.Delete(r.Key)
-		})
+	span := ledger.Under(k.c.Tenant, kind, "")
+	for {
+		rs, err := k.c.Ledger.Range(ctx, span, sweepBatch)
 		if err != nil {
 			return err
 		}
+		if err := k.drop(ctx, rs); err != nil || len(rs) < sweepBatch {
+			return err
+		}
+		span = span.After(k.c.Tenant, kind, rs[len(rs)-1].Key.Path, false)
 	}
-	return nil
+}
+
+// sweepBatch is how many records are looked at, and dropped in one transaction.
+const sweepBatch = 100
+
+// drop deletes those records that have expired and are still what was read.
+func (k *Keeper) drop(ctx context.Context, rs []ledger.Record) error {
+	rs = slices.DeleteFunc(rs, func(r ledger.Record) bool {
+		was, err := decode(r.Value)
+		return err == nil && !k.expired(was)
+	})
+	_, err := k.c.Ledger.Txn(ctx, func(tx *ledger.Tx) error {
+		for _, r := range rs {
+			now, ok, err := tx.Get(ctx, r.Key)
+			if err != nil {
+				return err
+			}
+			if ok && now.Revision == r.Revision {
+				if err := tx.Delete(r.Key); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	return err
 }
