@@ -107,7 +107,8 @@ func (g *Guard) Decide(ctx context.Context, p identity.Principal, call Call, ask
 	return g.c.Decider.DecideAll(ctx, requests)
 }
 
-// judge turns a decision into a ticket, or into a refusal that is on record.
+// judge turns a decision into a ticket, or into a refusal that is on record. Records
+// are kept even when the caller has gone: nobody tries doors without leaving a trace.
 func (g *Guard) judge(ctx context.Context, p identity.Principal, call Call, a Ask, d policy.Decision) (*Ticket, error) {
 	g.c.Observer.Decided(d.Permit, d.Reason)
 	t := g.Ticket(p, call, a, d)
@@ -116,15 +117,23 @@ func (g *Guard) judge(ctx context.Context, p identity.Principal, call Call, a As
 	}
 	err := Denial(d)
 	t.Record.Phase, t.Record.ErrorCode = audit.Final, err.Code
-	if kept := g.c.Audit.Keep(ctx, t.Record); kept != nil {
+	if kept := g.c.Audit.Keep(context.WithoutCancel(ctx), t.Record); kept != nil {
 		return nil, kept
 	}
 	if d.Reason == policy.ReasonUnavailable {
 		return nil, err
 	}
 	return nil, &Refusal{
-		Fault: err, Purpose: string(a.Purpose), DecisionID: d.ID, Ref: t.Record.ResourceRef, Reason: string(d.Reason),
+		Fault: err, Purpose: string(a.Purpose), DecisionID: d.ID, Ref: t.Record.ResourceRef, Reason: shown(d.Reason),
 	}
+}
+
+// shown is the reason as callers see it, who know no finer one.
+func shown(r policy.Reason) string {
+	if r == "" || r == policy.ReasonBinding {
+		r = policy.ReasonPolicy
+	}
+	return string(r)
 }
 
 // Denial is the fault of a decision that does not permit.

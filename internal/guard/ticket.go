@@ -31,14 +31,15 @@ func (r *Refusal) Error() string { return r.Fault.Error() }
 func (r *Refusal) Unwrap() error { return r.Fault }
 
 // Begin keeps the attempts of one operation, in one write: without them nothing
-// happens.
+// happens. A caller that has gone does not cut it off: an attempt that may have been
+// written must be followed by its outcome.
 func Begin(ctx context.Context, ts ...*Ticket) error {
 	records := make([]audit.Record, len(ts))
 	for i, t := range ts {
 		t.Record.Phase = audit.Attempt
 		records[i] = t.Record
 	}
-	return ts[0].g.c.Audit.Keep(ctx, records...)
+	return ts[0].g.c.Audit.Keep(context.WithoutCancel(ctx), records...)
 }
 
 // End adds the outcome of a finished mutation.
@@ -48,13 +49,14 @@ func (t *Ticket) End(version int64, err error) {
 }
 
 // Final keeps the one record of a read, whose one effect is its answer: when it
-// cannot be kept the answer is withheld. It returns err, or why it was not kept.
+// cannot be kept the answer is withheld. It returns err, or why it was not kept. The
+// record is kept even when the caller has gone: the secret was read.
 func (t *Ticket) Final(ctx context.Context, version int64, err error) error {
 	t.finish(audit.Final, version, err)
 	if t.g.c.Sampler != nil && !t.g.c.Sampler.Keep(&t.Record) {
 		return err
 	}
-	if kept := t.g.c.Audit.Keep(ctx, t.Record); kept != nil {
+	if kept := t.g.c.Audit.Keep(context.WithoutCancel(ctx), t.Record); kept != nil {
 		return kept
 	}
 	return err
