@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/coffer-dev/coffer/api/apitest"
 	"github.com/coffer-dev/coffer/api/canonical"
 	"github.com/coffer-dev/coffer/client"
 	"github.com/coffer-dev/coffer/client/clienttest"
@@ -19,7 +21,7 @@ const uri = "coffer+kv2://secret/app/api"
 // One life of a secret, through every operation that a back end with versions has.
 func TestTheLifeOfASecret(t *testing.T) {
 	ctx := t.Context()
-	c := clienttest.Start(t, "SECRETS_API_REQUIRE_AUTH=true", "SECRETS_ENFORCE_SCOPES=true").Client(clienttest.Caller{Subject: "alice"})
+	c := checked(t, clienttest.Start(t, "SECRETS_API_REQUIRE_AUTH=true", "SECRETS_ENFORCE_SCOPES=true"), clienttest.Caller{Subject: "alice"})
 
 	put, err := c.Put(ctx, uri+"#token", client.Text("<one>"), client.IfAbsent())
 	if err != nil || put.URI != uri+"#token" || *put.Version != 1 || len(put.ResourceRef) != 43 {
@@ -91,7 +93,7 @@ func TestTheLifeOfASecret(t *testing.T) {
 
 func TestSeveralSecrets(t *testing.T) {
 	ctx := t.Context()
-	c := clienttest.Start(t).Client(clienttest.Caller{})
+	c := checked(t, clienttest.Start(t), clienttest.Caller{})
 	var ops []canonical.BulkOperation
 	for i := range 12 {
 		ops = append(ops, canonical.BulkOperation{
@@ -131,7 +133,7 @@ func TestSeveralSecrets(t *testing.T) {
 // The same key is the same mutation, whoever of the caller's processes sends it.
 func TestOnce(t *testing.T) {
 	ctx := t.Context()
-	c := clienttest.Start(t).Client(clienttest.Caller{})
+	c := checked(t, clienttest.Start(t), clienttest.Caller{})
 	for range 3 {
 		out, err := c.Put(ctx, uri, object(t, `{"a":1}`), client.Once("job 7"))
 		if err != nil || *out.Version != 1 {
@@ -146,7 +148,7 @@ func TestOnce(t *testing.T) {
 func TestEventsAndAudit(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	c := clienttest.Start(t).Client(clienttest.Caller{})
+	c := checked(t, clienttest.Start(t), clienttest.Caller{})
 	for i := range 5 {
 		if _, err := c.Put(ctx, uri, object(t, fmt.Sprintf(`{"n":%d}`, i))); err != nil {
 			t.Fatal(err)
@@ -186,7 +188,7 @@ func TestWhoMay(t *testing.T) {
 		"expired":  {clienttest.Caller{Life: -time.Hour}, canonical.CodeUnauthenticated},
 		"entitled": {clienttest.Caller{}, ""},
 	} {
-		_, err := s.Client(c.caller).Put(ctx, uri, object(t, `{}`))
+		_, err := checked(t, s, c.caller).Put(ctx, uri, object(t, `{}`))
 		if (err == nil) != (c.code == "") || client.CodeOf(err) != c.code {
 			t.Errorf("%s: %v, want %s", name, err, c.code)
 		}
@@ -196,6 +198,36 @@ func TestWhoMay(t *testing.T) {
 				t.Errorf("%s: %+v", name, d)
 			}
 		}
+	}
+}
+
+// checked is a client whose requests and answers are held against the document.
+func checked(t *testing.T, s *clienttest.Server, caller clienttest.Caller) *client.Client {
+	t.Helper()
+	token := s.Token(caller)
+	c, err := client.New(client.Config{
+		URL:        s.URL,
+		Token:      func(context.Context) (string, error) { return token, nil },
+		HTTPClient: &http.Client{Transport: apitest.New(t, canonical.OpenAPI()).Transport(t, nil)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// A program that only has the address needs nothing else in development.
+func TestClient(t *testing.T) {
+	s := clienttest.Start(t)
+	if _, err := s.Client(clienttest.Caller{}).Put(t.Context(), uri, object(t, `{}`)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(client.Config{URL: s.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Get(t.Context(), uri); err != nil || got.Version != 1 {
+		t.Fatal(got.Version, err)
 	}
 }
 
