@@ -11,6 +11,7 @@ import (
 	"github.com/coffer-dev/coffer/internal/ledger/once"
 	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/secret"
+	"github.com/coffer-dev/coffer/internal/secrets/codes"
 )
 
 // MaxBulk is how many operations one bulk may hold.
@@ -88,7 +89,33 @@ func (s *Service) Bulk(ctx context.Context, p identity.Principal, in Bulk) (Bulk
 		return s.runAll(ctx, steps, in.StopOnError), nil
 	})
 	out.Replayed = replayed
-	return out, s.coded(err, true)
+	err = codes.Coded(err, true)
+	if replayed || err != nil {
+		return out, s.recordAll(ctx, steps, out, err)
+	}
+	return out, nil
+}
+
+// recordAll keeps the records of a bulk whose operations did not run this time: it is
+// a repetition, or was refused as one.
+func (s *Service) recordAll(ctx context.Context, steps []*step, out BulkDone, err error) error {
+	for i, st := range steps {
+		if st.tk == nil || st.err != nil {
+			continue
+		}
+		var item BulkItem
+		then := err
+		if err == nil && i < len(out.Items) {
+			item = out.Items[i]
+		}
+		if item.Status == StatusError {
+			then = fault.Coded(item.Kind, item.Code, "%s", item.Detail)
+		}
+		if kept := st.tk.Final(ctx, item.Version, then); fault.CodeOf(kept) == codes.NoAudit {
+			return kept
+		}
+	}
+	return err
 }
 
 // plan checks one operation; what is wrong with it alone is its own error. Only an
@@ -144,18 +171,20 @@ func (s *Service) planVersionsStep(p identity.Principal, call Call, st *step, a 
 func (s *Service) decideAll(ctx context.Context, p identity.Principal, call Call, steps []*step) error {
 	var open []*step
 	var asks []guard.Ask
+	var unknown []error
 	for _, st := range steps {
 		if st.err == nil {
-			st.err = s.know(ctx, &st.ask)
-		}
-		if st.err == nil {
+			unknown = append(unknown, s.know(ctx, &st.ask))
 			open, asks = append(open, st), append(asks, st.ask)
 		}
 	}
 	for i, v := range s.guard.AdmitAll(ctx, p, call.guard(), asks) {
 		open[i].tk, open[i].err = v.Ticket, v.Err
-		if fault.CodeOf(v.Err) == codeNoAudit {
-			return v.Err
+		if v.Err == nil && unknown[i] != nil {
+			open[i].err = v.Ticket.Final(ctx, 0, unknown[i])
+		}
+		if fault.CodeOf(open[i].err) == codes.NoAudit {
+			return open[i].err
 		}
 	}
 	return nil
@@ -176,8 +205,8 @@ func (s *Service) runAll(ctx context.Context, steps []*step, stop bool) BulkDone
 			}
 			if st.err != nil {
 				failed = true
-				item.Status, item.Kind, item.Code = StatusError, fault.KindOf(st.err), Code(st.err)
-				item.Detail = Detail(st.err)
+				item.Status, item.Kind, item.Code = StatusError, fault.KindOf(st.err), codes.Of(st.err)
+				item.Detail = codes.Detail(st.err)
 			}
 		}
 		out.Items[i] = item

@@ -5,6 +5,7 @@ import (
 	"github.com/coffer-dev/coffer/internal/ledger/once"
 	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/secret"
+	"github.com/coffer-dev/coffer/internal/secrets/codes"
 	"github.com/coffer-dev/coffer/internal/secrets/search"
 )
 
@@ -107,3 +108,9 @@ type Transferred struct {
 	Version  int64  `json:"version,omitempty"`
 	Replayed bool   `json:"-"`
 }
+
+// Code is the stable token of an error of this package.
+func Code(err error) string { return codes.Of(err) }
+
+// Detail is the public text of an error of this package.
+func Detail(err error) string { return codes.Detail(err) }

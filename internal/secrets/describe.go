@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"context"
+	"maps"
 
 	"github.com/coffer-dev/coffer/internal/event"
 	"github.com/coffer-dev/coffer/internal/fault"
@@ -9,6 +10,7 @@ import (
 	"github.com/coffer-dev/coffer/internal/identity"
 	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/secret"
+	"github.com/coffer-dev/coffer/internal/secrets/codes"
 )
 
 // Audit names of operations that make no event.
@@ -39,7 +41,7 @@ func (s *Service) Describe(ctx context.Context, p identity.Principal, in Query) 
 		return Described{}, err
 	}
 	m, err := t.Back.Store.Meta(ctx, t.Ref)
-	if err := tk.Final(ctx, 0, s.coded(err, true)); err != nil {
+	if err := tk.Final(ctx, 0, codes.Coded(err, true)); err != nil {
 		return Described{}, err
 	}
 	return Described{URI: t.URI.String(), Meta: m}, nil
@@ -62,7 +64,7 @@ func (s *Service) Keys(ctx context.Context, p identity.Principal, in Query) (uri
 	if err == nil && !got.Value.IsObject() {
 		err = fault.New(fault.NotFound, "no such secret")
 	}
-	if err := tk.Final(ctx, 0, s.coded(err, false)); err != nil {
+	if err := tk.Final(ctx, 0, codes.Coded(err, false)); err != nil {
 		return "", nil, err
 	}
 	return t.URI.String(), got.Value.Names(), nil
@@ -87,11 +89,12 @@ func (s *Service) SetOwner(ctx context.Context, p identity.Principal, in Ownersh
 	if err := needMetadata(t); err != nil {
 		return Owned{}, err
 	}
-	tk, err := s.guard.Admit(ctx, p, in.Call.guard(), guard.Ask{Target: t, Purpose: policy.OwnerUpdate, Event: event.SecretOwnerUpdated})
+	a := guard.Ask{Target: t, Purpose: policy.OwnerUpdate, Event: event.SecretOwnerUpdated}
+	tk, err := s.guard.Admit(ctx, p, in.Call.guard(), a)
 	if err != nil {
 		return Owned{}, err
 	}
-	return mutate(ctx, s, p, in.Call, tk, t, func(ctx context.Context, store secret.Store, m *mutation) (Owned, error) {
+	return mutate(ctx, s, p, in.Call, tk, a, func(ctx context.Context, store secret.Store, m *mutation) (Owned, error) {
 		if m.before == nil {
 			return Owned{}, fault.New(fault.NotFound, "no such secret")
 		}
@@ -102,7 +105,9 @@ func (s *Service) SetOwner(ctx context.Context, p identity.Principal, in Ownersh
 		if _, err := store.SetMeta(ctx, t.Ref, change); err != nil {
 			return Owned{}, err
 		}
-		after, err := store.Meta(ctx, t.Ref)
-		return Owned{URI: t.URI.String(), Owner: in.Owner, Custom: after.Custom}, err
+		custom := map[string]string{}
+		maps.Copy(custom, m.before.Custom)
+		custom[customOwner] = in.Owner
+		return Owned{URI: t.URI.String(), Owner: in.Owner, Custom: custom}, nil
 	})
 }

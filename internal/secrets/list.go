@@ -7,6 +7,7 @@ import (
 	"github.com/coffer-dev/coffer/internal/guard"
 	"github.com/coffer-dev/coffer/internal/identity"
 	"github.com/coffer-dev/coffer/internal/secret"
+	"github.com/coffer-dev/coffer/internal/secrets/codes"
 	"github.com/coffer-dev/coffer/internal/secrets/search"
 )
 
@@ -84,7 +85,7 @@ func (s *Service) look(ctx context.Context, p identity.Principal, call Call, roo
 	}
 	return search.Run(ctx, s.guard, search.Input{
 		Principal: p, Call: call.guard(), Roots: roots, Text: text, Paging: pg, Event: secretListed,
-		Coded: func(err error) error { return s.coded(err, false) },
+		Coded: func(err error) error { return codes.Coded(err, false) },
 	})
 }
 

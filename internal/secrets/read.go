@@ -10,6 +10,7 @@ import (
 	"github.com/coffer-dev/coffer/internal/identity"
 	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/secret"
+	"github.com/coffer-dev/coffer/internal/secrets/codes"
 )
 
 // Query names what is to be read.
@@ -87,7 +88,7 @@ func (s *Service) fetch(ctx context.Context, t guard.Target) (Reading, error) {
 		if errors.Is(err, fault.Corrupt) {
 			s.c.Log.Error("a secret fails authentication", "kind", "version", "resource_ref", s.c.Guard.Refs.Of(t.URI.String()))
 		}
-		return Reading{}, s.coded(err, t.URI.Version != 0)
+		return Reading{}, codes.Coded(err, t.URI.Version != 0)
 	}
 	out := Reading{URI: t.URI, Value: got.Value, Version: got.Version.Version}
 	if t.URI.Fragment == "" {

@@ -12,6 +12,7 @@ import (
 	"github.com/coffer-dev/coffer/internal/ledger/once"
 	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/secret"
+	"github.com/coffer-dev/coffer/internal/secrets/codes"
 )
 
 // Removal is the input of Delete.
@@ -68,7 +69,7 @@ func (s *Service) planRemoval(p identity.Principal, in Removal) (guard.Ask, erro
 }
 
 func (s *Service) removeOnce(ctx context.Context, p identity.Principal, in Removal, tk *guard.Ticket, a guard.Ask) (Deleted, error) {
-	return mutate(ctx, s, p, in.Call, tk, a.Target, func(ctx context.Context, store secret.Store, m *mutation) (Deleted, error) {
+	return mutate(ctx, s, p, in.Call, tk, a, func(ctx context.Context, store secret.Store, m *mutation) (Deleted, error) {
 		out := Deleted{URI: a.Target.URI.String(), Destroyed: in.Destroy && !a.Target.IsFile()}
 		return out, s.remove(ctx, store, a.Target, in, m)
 	})
@@ -161,7 +162,7 @@ func (s *Service) planVersions(p identity.Principal, in Versions, a guard.Ask, s
 }
 
 func (s *Service) versionsOnce(ctx context.Context, p identity.Principal, in Versions, tk *guard.Ticket, a guard.Ask) (Versioned, error) {
-	return mutate(ctx, s, p, in.Call, tk, a.Target, func(ctx context.Context, store secret.Store, m *mutation) (Versioned, error) {
+	return mutate(ctx, s, p, in.Call, tk, a, func(ctx context.Context, store secret.Store, m *mutation) (Versioned, error) {
 		out := Versioned{URI: a.Target.URI.String(), Versions: secret.Distinct(in.Versions), Ignored: []int64{}}
 		if m.before == nil {
 			return out, fault.New(fault.NotFound, "no such secret")
@@ -189,10 +190,13 @@ type mutation struct {
 
 // mutate runs one mutation of one key between its audit records: in one transaction
 // with event and idempotency record where the back end can, else one after the other.
-func mutate[R any](ctx context.Context, s *Service, p identity.Principal, call Call, tk *guard.Ticket, t guard.Target,
+func mutate[R any](ctx context.Context, s *Service, p identity.Principal, call Call, tk *guard.Ticket, a guard.Ask,
 	do func(context.Context, secret.Store, *mutation) (R, error),
 ) (R, error) {
 	var m mutation
+	t := a.Target
+	// Where the change is not ours to take back, it stands although it could not be
+	// looked at afterwards.
 	run := func(store secret.Store) (out R, err error) {
 		m = mutation{}
 		if m.before, err = metaOf(ctx, store, t); err != nil {
@@ -201,7 +205,12 @@ func mutate[R any](ctx context.Context, s *Service, p identity.Principal, call C
 		if out, err = do(ctx, store, &m); err != nil {
 			return out, err
 		}
-		m.after, err = metaOf(ctx, store, t)
+		if m.after, err = metaOf(ctx, store, t); err != nil && !t.Back.Can.Transactional {
+			s.c.Log.Warn("a changed secret could not be looked at", "backend", t.Back.Name, "error", err)
+			if err = nil; a.Purpose == policy.Undelete || a.Purpose == policy.OwnerUpdate {
+				m.after = m.before
+			}
+		}
 		return out, err
 	}
 	var out R
@@ -221,8 +230,9 @@ func mutate[R any](ctx context.Context, s *Service, p identity.Principal, call C
 		})
 	} else {
 		out, replayed, err = once.Guard(ctx, s.once, p.Subject, call.Once, func() (R, error) {
+			defer s.takeTurn(t.Back)()
 			out, err := run(t.Back.Store)
-			if err == nil {
+			if err == nil && (m.before != nil || m.after != nil || !t.Back.Can.Metadata) {
 				s.tell(ctx, s.change(tk, t, m.version, m.before, m.after))
 			}
 			return out, err
@@ -231,12 +241,11 @@ func mutate[R any](ctx context.Context, s *Service, p identity.Principal, call C
 	if r, ok := any(&out).(interface{ setReplayed(bool) }); ok {
 		r.setReplayed(replayed)
 	}
-	err = s.coded(err, true)
+	err = codes.Coded(err, true)
 	tk.End(m.version, err)
 	return out, err
 }
 
-func (d *Deleted) setReplayed(r bool)     { d.Replayed = r }
-func (v *Versioned) setReplayed(r bool)   { v.Replayed = r }
-func (o *Owned) setReplayed(r bool)       { o.Replayed = r }
-func (t *Transferred) setReplayed(r bool) { t.Replayed = r }
+func (d *Deleted) setReplayed(r bool)   { d.Replayed = r }
+func (v *Versioned) setReplayed(r bool) { v.Replayed = r }
+func (o *Owned) setReplayed(r bool)     { o.Replayed = r }

@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/coffer-dev/coffer/internal/event"
@@ -10,6 +11,7 @@ import (
 	"github.com/coffer-dev/coffer/internal/ledger/once"
 	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/secret"
+	"github.com/coffer-dev/coffer/internal/secrets/codes"
 )
 
 // Router finds the back end of a URI: Unsupported when there is none for it.
@@ -58,6 +60,7 @@ type Service struct {
 	guard *guard.Guard
 	once  *once.Keeper
 	reads *event.Teller // nil: reads are not told
+	turn  sync.Mutex    // of those who change a store that has no check-and-set
 }
 
 // New makes the service. Close it to flush what it still has to tell.
@@ -66,12 +69,22 @@ func New(c Config) *Service {
 	setDefault(&c.ValuePurpose, policy.Execute)
 	setDefault(&c.CopyPurpose, policy.Read)
 	setDefault(&c.PageLimit, 100)
-	c.Guard.Code, c.Guard.Attributes = Code, attributes
+	c.Guard.Code, c.Guard.Attributes = codes.Of, attributes
 	s := &Service{c: c, guard: guard.New(c.Guard), once: c.Once}
 	if c.TellReads {
 		s.reads = event.NewTeller(c.Ledger, c.Tenant, c.Log)
 	}
 	return s
+}
+
+// takeTurn lets those who read before they change a store take turns where the store
+// could not tell that somebody came in between.
+func (s *Service) takeTurn(b secret.Backend) (done func()) {
+	if b.Can.CAS {
+		return func() {}
+	}
+	s.turn.Lock()
+	return s.turn.Unlock
 }
 
 // Close tells the reads that are still queued.

@@ -10,6 +10,7 @@ import (
 	"github.com/coffer-dev/coffer/internal/identity"
 	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/secret"
+	"github.com/coffer-dev/coffer/internal/secrets/codes"
 )
 
 // form says which parts of a URI an operation accepts.
@@ -118,6 +119,8 @@ func needMatch(t guard.Target, m Match, put bool) error {
 }
 
 // known says whether the key exists for the decision: a write to it is an update.
+// Where the store cannot tell, the write is decided as one and the error is for those
+// who are permitted: nobody else learns what the store is like.
 func (s *Service) known(ctx context.Context, t guard.Target) (bool, error) {
 	var err error
 	if t.Back.Can.Metadata {
@@ -131,7 +134,7 @@ func (s *Service) known(ctx context.Context, t guard.Target) (bool, error) {
 	case errors.Is(err, fault.NotFound):
 		return false, nil
 	}
-	return false, s.coded(err, false)
+	return true, codes.Coded(err, false)
 }
 
 // attributes reads what an external decider wants to know of the record.

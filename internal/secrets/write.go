@@ -13,6 +13,7 @@ import (
 	"github.com/coffer-dev/coffer/internal/ledger/once"
 	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/secret"
+	"github.com/coffer-dev/coffer/internal/secrets/codes"
 )
 
 // Custom metadata that the first write stamps.
@@ -52,12 +53,13 @@ func (s *Service) write(ctx context.Context, p identity.Principal, in Write, pur
 		return Written{}, err
 	}
 	for range rounds {
-		if err := s.know(ctx, &a); err != nil {
-			return Written{}, err
-		}
+		unknown := s.know(ctx, &a)
 		tk, err := s.guard.Admit(ctx, p, in.Call.guard(), a)
 		if err != nil {
 			return Written{}, err
+		}
+		if unknown != nil {
+			return Written{}, tk.Final(ctx, 0, unknown)
 		}
 		out, err := s.writeOnce(ctx, p, in, tk, a, value)
 		if !errors.Is(err, errMoved) {
@@ -120,7 +122,8 @@ func (s *Service) writeOnce(ctx context.Context, p identity.Principal, in Write,
 		})
 	} else {
 		out, replayed, err = once.Guard(ctx, s.once, p.Subject, in.Once, func() (Written, error) {
-			w := putting{s: s, store: t.Back.Store, t: t, value: value, match: in.Match}
+			defer s.takeTurn(t.Back)()
+			w := putting{s: s, store: t.Back.Store, t: t, value: value, match: in.Match, decided: decided}
 			if err := w.retry(ctx, p); err != nil {
 				return Written{}, err
 			}
@@ -133,7 +136,7 @@ func (s *Service) writeOnce(ctx context.Context, p identity.Principal, in Write,
 		tk.End(0, fault.New(fault.Conflict, "decided anew"))
 		return out, err
 	}
-	err = s.coded(err, true)
+	err = codes.Coded(err, true)
 	tk.End(out.Version, err)
 	return out, err
 }
@@ -167,9 +170,10 @@ type putting struct {
 	t       guard.Target
 	value   secret.Value
 	match   Match
-	decided *bool // whether the key existed when it was decided; nil: does not matter
-	absent  bool  // refuse a live guard.Target (for a fragment, a live member)
-	id      string
+	decided *bool  // whether the key existed when it was decided; nil: does not matter
+	absent  bool   // refuse a live target (for a fragment, a live member)
+	drop    string // a member to take away in the same version
+	id      string // object id to take over; empty keeps
 
 	info          secret.VersionInfo
 	before, after *secret.Metadata
@@ -187,6 +191,9 @@ func (w *putting) run(ctx context.Context, p identity.Principal) error {
 	}
 	if err := w.match.check(before); err != nil {
 		return err
+	}
+	if before != nil && before.CASRequired && w.match.IsZero() {
+		return fault.New(fault.CASRequired, "the secret demands If-Match")
 	}
 	whole, current, err := w.whole(ctx)
 	if err != nil {
@@ -235,23 +242,26 @@ func (w *putting) whole(ctx context.Context) (v secret.Value, current int64, err
 	}
 	_, taken := latest.Value.Field(w.t.URI.Fragment)
 	if taken = taken || w.t.URI.Fragment == "" && !latest.Value.IsZero(); taken && w.absent {
-		return v, 0, fault.Coded(fault.Exists, "ALREADY_EXISTS", "the guard.Target exists")
+		return v, 0, fault.Coded(fault.Exists, "ALREADY_EXISTS", "the target exists")
 	}
 	if w.t.URI.Fragment == "" {
 		return w.value, current, nil
 	}
-	v, err = latest.Value.With(w.t.URI.Fragment, w.value)
+	if v, err = latest.Value.With(w.t.URI.Fragment, w.value); err == nil && w.drop != "" {
+		v, err = v.Without(w.drop)
+	}
 	return v, current, err
 }
 
 // cas is the check-and-set number of the write. Inside our transaction the read is
 // guarded anyway, so it is given only where the caller stated a condition: a key
 // that demands one is not to be satisfied behind the caller's back. Elsewhere it
-// guards the read of a fragment write, and of a guard.Target that must be absent.
+// guards the read of a fragment write, a target that must be absent, and what was
+// decided as a creation.
 func (w *putting) cas(current int64) *int64 {
 	stated := !w.match.IsZero()
-	guards := !w.t.Back.Can.Transactional && w.t.Back.Can.CAS && (w.t.URI.Fragment != "" || w.absent)
-	if stated || guards {
+	read := w.t.URI.Fragment != "" || w.absent || w.decided != nil && !*w.decided
+	if stated || read && w.t.Back.Can.CAS && !w.t.Back.Can.Transactional {
 		return &current
 	}
 	return nil
@@ -274,10 +284,20 @@ func (w *putting) stamp(ctx context.Context, p identity.Principal) (err error) {
 		w.after, err = metaOf(ctx, w.store, w.t)
 	}
 	if err != nil && !w.t.Back.Can.Transactional {
-		w.s.c.Log.Warn("custom metadata was not stamped", "backend", w.t.Back.Name, "error", err)
-		return nil
+		w.s.c.Log.Warn("custom metadata was not stamped or read", "backend", w.t.Back.Name, "error", err)
+		w.after, err = w.written(), nil
 	}
 	return err
+}
+
+// written is the metadata after the write as far as it is known without asking.
+func (w *putting) written() *secret.Metadata {
+	m := secret.Metadata{Created: w.info.Created}
+	if w.before != nil {
+		m = *w.before
+	}
+	m.Current, m.Updated, m.Versions = w.info.Version, w.info.Created, []secret.VersionInfo{w.info}
+	return &m
 }
 
 // metaCAS satisfies a mount that demands metadata check-and-set; only our own

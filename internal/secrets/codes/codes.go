@@ -1,4 +1,4 @@
-package secrets
+package codes
 
 import (
 	"errors"
@@ -6,17 +6,19 @@ import (
 	"github.com/coffer-dev/coffer/internal/fault"
 )
 
-// codeNoAudit and codeNoPDP mark an Unavailable fault that is not the store's.
+// NoAudit and NoPDP mark an Unavailable fault that is not the store's.
 const (
-	codeNoAudit = "AUDIT_UNAVAILABLE"
-	codeNoPDP   = "PDP_UNAVAILABLE"
+	NoAudit = "AUDIT_UNAVAILABLE"
+	NoPDP   = "PDP_UNAVAILABLE"
 )
 
-// codes are the stable tokens of faults that come without one.
-func codes(k fault.Kind) string {
+// ofKind is the token of a fault that comes without one.
+func ofKind(k fault.Kind) string {
 	switch k {
 	case fault.Invalid:
 		return "BAD_REQUEST"
+	case fault.Unauthenticated:
+		return "UNAUTHENTICATED"
 	case fault.Forbidden:
 		return "SECRET_AUTHZ_FAILED"
 	case fault.NotFound:
@@ -55,9 +57,9 @@ func codes(k fault.Kind) string {
 	return "INTERNAL"
 }
 
-// coded gives every fault of a store its token. A latest version that is deleted or
-// destroyed is not there for whoever did not ask for it by number.
-func (s *Service) coded(err error, pinned bool) error {
+// Coded gives every fault of a store its token. A latest version that is deleted or
+// destroyed is not there for whoever did not ask for it by number, pinned.
+func Coded(err error, pinned bool) error {
 	if err == nil {
 		return nil
 	}
@@ -70,21 +72,21 @@ func (s *Service) coded(err error, pinned bool) error {
 	if !pinned && (f.Kind == fault.Deleted || f.Kind == fault.Destroyed) {
 		out.Kind, out.Code, out.Detail = fault.NotFound, "", "no such secret"
 	}
-	if out.Code == "" || out.Kind == fault.Unavailable && out.Code != codeNoAudit && out.Code != codeNoPDP {
-		out.Code = codes(out.Kind)
+	if out.Code == "" || out.Kind == fault.Unavailable && out.Code != NoAudit && out.Code != NoPDP {
+		out.Code = ofKind(out.Kind)
 	}
 	return &out
 }
 
-// Code is the stable token of an error of this package.
-func Code(err error) string {
+// Of is the stable token of an error of package secrets.
+func Of(err error) string {
 	if c := fault.CodeOf(err); c != "" {
 		return c
 	}
-	return codes(fault.KindOf(err))
+	return ofKind(fault.KindOf(err))
 }
 
-// Detail is the public text of an error of this package.
+// Detail is the public text of an error of package secrets.
 func Detail(err error) string {
 	var f *fault.Error
 	if errors.As(err, &f) && f.Detail != "" {
