@@ -122,13 +122,13 @@ type scanned struct {
 func (l *Ledger) scan(ctx context.Context, visit func([]scanned) error) error {
 	from := "\x00"
 	for {
-		res, err := l.readFrom(ctx, from, clientv3.WithFromKey(), clientv3.WithKeysOnly(), clientv3.WithLimit(namePage))
+		res, err := l.fetch(ctx, from, 0, clientv3.WithFromKey(), clientv3.WithKeysOnly(), clientv3.WithLimit(namePage))
 		if err != nil || len(res.Kvs) == 0 {
 			return err
 		}
 		next := string(res.Kvs[len(res.Kvs)-1].Key) + "\x00"
 		for more := true; more; {
-			values, err := l.readFrom(ctx, from, clientv3.WithRange(next), clientv3.WithLimit(page))
+			values, err := l.fetch(ctx, from, 0, clientv3.WithRange(next), clientv3.WithLimit(page))
 			if err != nil {
 				return err
 			}
@@ -141,13 +141,6 @@ func (l *Ledger) scan(ctx context.Context, visit func([]scanned) error) error {
 		}
 		from = next
 	}
-}
-
-func (l *Ledger) readFrom(ctx context.Context, from string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
-	c, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	res, err := l.kv.Get(c, from, l.readOpts(opts...)...)
-	return res, classify(err)
 }
 
 // sealedOnly leaves out the keyring, which is wrapped, and what is no record at all.

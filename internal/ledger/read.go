@@ -3,9 +3,11 @@ package ledger
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/coffer-dev/coffer/internal/fault"
@@ -34,13 +36,22 @@ type Reader interface {
 // readTimeout bounds one read of etcd.
 const readTimeout = 5 * time.Second
 
-// readOpts makes a read linearizable. On the one local member a serializable read
-// already is: it has applied whatever was acknowledged.
-func (l *Ledger) readOpts(opts ...clientv3.OpOption) []clientv3.OpOption {
-	if l.c.Node.Local {
-		opts = append(opts, clientv3.WithSerializable())
+// fetch reads etcd at a revision, or linearizably where that is 0. One member alone
+// has applied whatever was acknowledged, and what a revision held is the same on every
+// member that has come so far: these need not ask the others.
+func (l *Ledger) fetch(ctx context.Context, from string, rev int64, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
+	c, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	opts = append(opts, clientv3.WithRev(rev))
+	if rev == 0 && !l.c.Node.Local {
+		res, err := l.kv.Get(c, from, opts...)
+		return res, classifyRead(err)
 	}
-	return opts
+	res, err := l.kv.Get(c, from, append(slices.Clip(opts), clientv3.WithSerializable())...)
+	if errors.Is(err, rpctypes.ErrFutureRev) { // the member that was asked lags behind
+		res, err = l.kv.Get(c, from, opts...)
+	}
+	return res, classifyRead(err)
 }
 
 // Get reads one record linearizably.
@@ -58,17 +69,51 @@ func (l *Ledger) getAt(ctx context.Context, k Key, rev int64) (Record, bool, int
 	if err != nil {
 		return Record{}, false, 0, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	res, err := l.kv.Get(ctx, k.text(), l.readOpts(clientv3.WithRev(rev))...)
+	res, err := l.fetch(ctx, k.text(), rev)
 	if err != nil {
-		return Record{}, false, 0, classifyRead(err)
+		return Record{}, false, 0, err
 	}
 	if len(res.Kvs) == 0 {
 		return Record{}, false, res.Header.Revision, nil
 	}
 	r, err := l.open(ctx, st, res.Kvs[0])
 	return r, err == nil, res.Header.Revision, err
+}
+
+// loadAt reads several records at a revision, 0 the newest, at once. What is absent
+// has no Revision.
+func (l *Ledger) loadAt(ctx context.Context, keys []Key, rev int64) ([]Record, int64, error) {
+	st, err := l.current()
+	if err != nil {
+		return nil, 0, err
+	}
+	opts := []clientv3.OpOption{clientv3.WithRev(rev)}
+	if l.c.Node.Local {
+		opts = append(opts, clientv3.WithSerializable())
+	}
+	ops := make([]clientv3.Op, len(keys))
+	for i, k := range keys {
+		if err := k.check(); err != nil {
+			return nil, 0, err
+		}
+		ops[i] = clientv3.OpGet(k.text(), opts...)
+	}
+	c, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	res, err := l.kv.Txn(c).Then(ops...).Commit()
+	if err != nil {
+		return nil, 0, classifyRead(err)
+	}
+	out := make([]Record, len(keys))
+	for i, r := range res.Responses {
+		out[i].Key = keys[i]
+		for _, kv := range r.GetResponseRange().Kvs {
+			if out[i], err = l.open(ctx, st, kv); err != nil {
+				return nil, 0, err
+			}
+		}
+	}
+	return out, res.Header.Revision, nil
 }
 
 // Range reads a span linearizably; a long one is read in pages of one snapshot.
@@ -148,15 +193,13 @@ func (l *Ledger) rangeAt(ctx context.Context, s Span, limit int, rev int64, keys
 		if limit > 0 {
 			n = min(n, limit-len(out))
 		}
-		opts := l.readOpts(clientv3.WithRange(s.to), clientv3.WithLimit(int64(n)), clientv3.WithRev(rev))
+		opts := []clientv3.OpOption{clientv3.WithRange(s.to), clientv3.WithLimit(int64(n))}
 		if keysOnly {
 			opts = append(opts, clientv3.WithKeysOnly())
 		}
-		c, cancel := context.WithTimeout(ctx, readTimeout)
-		res, err := l.kv.Get(c, s.from, opts...)
-		cancel()
+		res, err := l.fetch(ctx, s.from, rev, opts...)
 		if err != nil {
-			return nil, 0, classifyRead(err)
+			return nil, 0, err
 		}
 		if rev == 0 {
 			rev = res.Header.Revision

@@ -131,11 +131,9 @@ func (l *Ledger) firstKept(ctx context.Context, tenant string, h history, begins
 }
 
 func (l *Ledger) count(ctx context.Context, s Span) (int, error) {
-	c, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	res, err := l.kv.Get(c, s.from, l.readOpts(clientv3.WithRange(s.to), clientv3.WithCountOnly())...)
+	res, err := l.fetch(ctx, s.from, 0, clientv3.WithRange(s.to), clientv3.WithCountOnly())
 	if err != nil {
-		return 0, classify(err)
+		return 0, err
 	}
 	return int(res.Count), nil
 }
@@ -145,11 +143,9 @@ func (l *Ledger) tenants(ctx context.Context) ([]string, error) {
 	var out []string
 	from := "\x00"
 	for {
-		c, cancel := context.WithTimeout(ctx, readTimeout)
-		res, err := l.kv.Get(c, from, l.readOpts(clientv3.WithFromKey(), clientv3.WithKeysOnly(), clientv3.WithLimit(1))...)
-		cancel()
+		res, err := l.fetch(ctx, from, 0, clientv3.WithFromKey(), clientv3.WithKeysOnly(), clientv3.WithLimit(1))
 		if err != nil {
-			return nil, classify(err)
+			return nil, err
 		}
 		if len(res.Kvs) == 0 {
 			return out, nil

@@ -14,9 +14,10 @@ type Tx struct {
 	l     *Ledger
 	st    *state
 	id    string
-	rev   int64            // revision of the snapshot; 0 until the first read
-	reads map[string]int64 // etcd key -> modification revision seen, 0 for absent
-	spans []Span           // ranges that were read whole
+	rev   int64             // revision of the snapshot; 0 until the first read
+	reads map[string]int64  // etcd key -> modification revision seen, 0 for absent
+	kept  map[string]Record // what Load read
+	spans []Span            // ranges that were read whole
 	puts  map[string]put
 	order []string // keys of puts as first written
 	gone  []Span   // ranges to delete
@@ -48,6 +49,9 @@ func (t *Tx) Get(ctx context.Context, k Key) (Record, bool, error) {
 	if slices.Contains(t.drops, k) || slices.ContainsFunc(t.gone, func(s Span) bool { return s.holds(text) }) {
 		return Record{}, false, nil
 	}
+	if r, ok := t.kept[text]; ok {
+		return r, r.Revision != 0, nil
+	}
 	r, ok, rev, err := t.l.getAt(ctx, k, t.rev)
 	if err != nil {
 		return Record{}, false, err
@@ -55,6 +59,31 @@ func (t *Tx) Get(ctx context.Context, k Key) (Record, bool, error) {
 	t.rev = rev0(t.rev, rev)
 	t.reads[text] = r.Revision
 	return r, ok, nil
+}
+
+// Load reads several records of the snapshot at once and keeps them for Get, which
+// then costs nothing.
+func (t *Tx) Load(ctx context.Context, keys ...Key) error {
+	keys = slices.DeleteFunc(slices.Clone(keys), func(k Key) bool {
+		_, known := t.kept[k.text()]
+		return known
+	})
+	if len(keys) == 0 {
+		return nil
+	}
+	rs, rev, err := t.l.loadAt(ctx, keys, t.rev)
+	if err != nil {
+		return err
+	}
+	t.rev = rev0(t.rev, rev)
+	if t.kept == nil {
+		t.kept = make(map[string]Record, len(keys))
+	}
+	for i, r := range rs {
+		text := keys[i].text()
+		t.kept[text], t.reads[text] = r, r.Revision
+	}
+	return nil
 }
 
 // Range reads a span of the snapshot, without what this transaction wrote. Whatever

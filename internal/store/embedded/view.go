@@ -184,7 +184,11 @@ func (v *view) SetMeta(ctx context.Context, ref secret.Ref, change secret.MetaCh
 	return m.MetaVersion, v.save(ref, m)
 }
 
+// both reads mount and metadata, which a change needs, at once.
 func (v *view) both(ctx context.Context, ref secret.Ref) (secret.MountSettings, secret.Metadata, bool, error) {
+	if err := v.tx.Load(ctx, mountKey(ref), metaKey(ref)); err != nil {
+		return secret.MountSettings{}, secret.Metadata{}, false, err
+	}
 	mount, err := v.mount(ctx, ref)
 	if err != nil {
 		return mount, secret.Metadata{}, false, err
