@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -18,6 +19,8 @@ import (
 func newClient(c Config) (*kgo.Client, error) {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...), kgo.ClientID("coffer"), kgo.ManualFlushing(),
+		// A restarted broker or a topic that was made anew is seen sooner than by default.
+		kgo.MetadataMinAge(500 * time.Millisecond), kgo.UnknownTopicRetries(1),
 		kgo.DisableClientMetrics(), // they would hold up the end while the brokers are away
 		kgo.WithLogger(clientLog{c.Log}),
 	}

@@ -3,7 +3,6 @@ package bus
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -13,8 +12,10 @@ import (
 )
 
 const (
-	// fullBatch is how many records go to the brokers at a time.
-	fullBatch = 1000
+	// fullBatch and fullBytes are how much goes to the brokers at a time. With the next
+	// record, which may be as long as a read of the audit file, and with all headers it
+	// must fit into a batch of the client, 1 MB.
+	fullBatch, fullBytes = 1000, 256 << 10
 	// slow is after how long without an answer the brokers are reported.
 	slow = 10 * time.Second
 	// callTimeout bounds a call of the brokers other than producing.
@@ -34,6 +35,7 @@ type feed struct {
 	pump    func(context.Context, *feed) error
 	moved   bool // the cursor moved since the last failure
 	ensured bool // the brokers answered for the topic since the last failure
+	known   bool // and took a record
 	failing atomic.Pointer[fault.Error]
 }
 
@@ -100,7 +102,7 @@ func (f *feed) send(ctx context.Context, records []*kgo.Record, meanwhile func()
 			retry = firstRetry
 		}
 		records = records[sent:]
-		f.ensured = false
+		f.ensured, f.known = false, false
 		f.report(err)
 		if err := f.c.wait(ctx, f.c.spread(retry)); err != nil {
 			return err
@@ -118,16 +120,33 @@ func (f *feed) try(ctx context.Context, records []*kgo.Record, meanwhile func())
 		}
 		f.ensured = true
 	}
-	for batch := range slices.Chunk(records, fullBatch) {
-		start := f.c.Now()
-		if err := f.flush(ctx, batch, meanwhile); err != nil {
+	for sent < len(records) {
+		start, n := f.c.Now(), f.batch(records[sent:])
+		if err := f.flush(ctx, records[sent:sent+n], meanwhile); err != nil {
 			return sent, err
 		}
-		f.c.Observe.Sent(f.topic, len(batch), f.c.Now().Sub(start))
-		sent += len(batch)
+		f.known = true
+		f.c.Observe.Sent(f.topic, n, f.c.Now().Sub(start))
+		sent += n
 	}
 	f.reached()
 	return sent, nil
+}
+
+// batch is how many records go next: so many that the client makes one batch of them
+// for each partition. It is refused as a whole, then, and no later record slips past
+// an earlier one. The first record goes alone: those that wait for the client to look
+// up the topic are sent as they come.
+func (f *feed) batch(records []*kgo.Record) int {
+	if !f.known {
+		return 1
+	}
+	n, size := 0, 0
+	for n < len(records) && n < fullBatch && (n == 0 || size < fullBytes) {
+		size += len(records[n].Key) + len(records[n].Value)
+		n++
+	}
+	return n
 }
 
 // flush sends one batch, all or in case of an error perhaps its beginning. A record
