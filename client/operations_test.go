@@ -236,7 +236,10 @@ func TestSearchReadsPageByPage(t *testing.T) {
 
 	// A reader who has enough asks for no more; an empty text is sent.
 	client, s = play(t, page("0", "3", "", "a", "b"))
-	for range client.List(t.Context(), "coffer+kv2://secret/") {
+	for _, err := range client.List(t.Context(), "coffer+kv2://secret/") {
+		if err != nil {
+			t.Fatal(err)
+		}
 		break
 	}
 	if r := s.done(); r[0].query["q"][0] != "" || !r[0].has("q") {

@@ -141,14 +141,14 @@ func TestTheChecksFailTheTest(t *testing.T) {
 		"request's body":    {request("/things/a", `{"n":"1"}`), 1},
 		"request's path":    {request("/nothing", `{}`), 1},
 		"request's segment": {request("/things/much-too-long", `{"n":1}`), 1},
-		"request's query":   {func(w *witness) { v.Request(w, httptest.NewRequest("GET", "/things/a?limit=0", nil), nil) }, 1},
-		"request's method":  {func(w *witness) { v.Request(w, httptest.NewRequest("PUT", "/things/a", nil), nil) }, 1},
+		"request's query":   {func(w *witness) { v.Request(w, httptest.NewRequest(http.MethodGet, "/things/a?limit=0", nil), nil) }, 1},
+		"request's method":  {func(w *witness) { v.Request(w, httptest.NewRequest(http.MethodPut, "/things/a", nil), nil) }, 1},
 		"schema":            {func(w *witness) { v.Schema(w, "Thing", []byte(`{"n":null}`)) }, 0},
 		"schema's type":     {func(w *witness) { v.Schema(w, "Thing", []byte(`{"n":true}`)) }, 1},
 		"schema's JSON":     {func(w *witness) { v.Schema(w, "Thing", []byte(`{"n":1}{}`)) }, 1},
 		"schema unknown":    {func(w *witness) { v.Schema(w, "Other", []byte(`{"n":1}`)) }, 1},
 		"response": {func(w *witness) {
-			v.Response(w, httptest.NewRequest("GET", "/things/all", nil), &http.Response{StatusCode: 200}, nil)
+			v.Response(w, httptest.NewRequest(http.MethodGet, "/things/all", nil), &http.Response{StatusCode: 200}, nil)
 		}, 1},
 	} {
 		w := &witness{TB: t}
