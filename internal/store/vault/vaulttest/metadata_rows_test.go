@@ -124,6 +124,7 @@ func listRows() []row {
 		{"K31_list", append(tree,
 			call{do: "LIST secret/metadata/a", status: 200, want: keys(`["b","b/","d","e"]`)},
 			call{do: "GET secret/metadata/a?list=true", status: 200, want: keys(`["b","b/","d","e"]`)},
+			call{do: "GET secret/metadata/a?list=True", status: 200, want: keys(`["b","b/","d","e"]`)},
 			call{do: "LIST secret/metadata", status: 200, want: keys(`["a/"]`)},
 			call{do: "LIST secret/metadata/a?after=b&limit=2", status: 200, want: keys(`["b/","d"]`)},
 			call{do: "LIST secret/metadata/a?limit=x", status: 400, want: errs(`Field validation failed: error converting input for field "limit"`)},

@@ -131,7 +131,11 @@ func operationOf(r *http.Request, query url.Values) (operation, bool) {
 	return read, false
 }
 
-func truth(text string) bool { return text == "true" || text == "1" }
+// truth takes the servers' forms of true, such as the "True" that Python clients send.
+func truth(text string) bool {
+	yes, err := strconv.ParseBool(text)
+	return err == nil && yes
+}
 
 func contentType(r *http.Request, op operation) *reply {
 	if op != patch {
