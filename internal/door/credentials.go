@@ -49,15 +49,20 @@ func (s CredentialSource) Read(r *http.Request) identity.Credentials {
 }
 
 // certificate is the verified client certificate: of the connection, or as a
-// trusted proxy passes it on (PEM or bare Base64, URL-escaped or not).
+// trusted proxy passes it on (PEM or bare Base64, URL-escaped or not). A proxy's own
+// certificate is never its client's.
 func (s CredentialSource) certificate(r *http.Request) *x509.Certificate {
-	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+	if !s.trusted(r.RemoteAddr) {
+		if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+			return nil
+		}
 		return r.TLS.PeerCertificates[0]
 	}
-	text := r.Header.Get("X-Forwarded-Tls-Client-Cert")
-	if text == "" || !s.trusted(r.RemoteAddr) {
+	texts := r.Header.Values("X-Forwarded-Tls-Client-Cert")
+	if len(texts) != 1 { // with two of them, one may be the client's own word
 		return nil
 	}
+	text := texts[0]
 	if strings.Contains(text, "%") {
 		plain, err := url.PathUnescape(text)
 		if err != nil {

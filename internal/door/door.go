@@ -80,11 +80,8 @@ func New(c Config) (*Door, error) {
 // authentication; then the handler.
 func (d *Door) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	began := time.Now()
-	r := &Request{Request: hr, CorrelationID: correlation(hr.Header), Route: "unknown"}
+	r := &Request{Request: hr, CorrelationID: Head(w, hr), Route: "unknown"}
 	rec := &recorder{ResponseWriter: w}
-	h := rec.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Correlation-ID", r.CorrelationID)
 	err := d.traced(rec, r)
 	code := ""
 	if err != nil {
@@ -98,6 +95,14 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	took := time.Since(began)
 	d.c.Observer.Request(d.c.Name, r.Route, rec.status, took)
 	d.log(r, rec.status, code, took, err)
+}
+
+// Head sets the headers that every answer has, and gives the correlation id.
+func Head(w http.ResponseWriter, r *http.Request) (correlationID string) {
+	id := correlation(r.Header)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Correlation-ID", id)
+	return id
 }
 
 // traced finds the row and serves it within a span.
@@ -129,9 +134,7 @@ func (d *Door) serve(w http.ResponseWriter, r *Request, row Route) (err error) {
 		ctx, cancel := context.WithTimeout(r.Context(), row.Timeout)
 		defer cancel()
 		r.Request = r.WithContext(ctx)
-	}
-	if err := d.authenticate(r, row); err != nil {
-		return err
+		defer hurry(w, row.Timeout)()
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -142,8 +145,25 @@ func (d *Door) serve(w http.ResponseWriter, r *Request, row Route) (err error) {
 			d.c.Log.Error("panic", "door", d.c.Name, "route", r.Route, "correlation_id", r.CorrelationID, "stack", stack())
 		}
 	}()
+	if err := d.authenticate(r, row); err != nil {
+		return err
+	}
 	return row.Handle(w, r)
 }
+
+// hurry bounds how long the client may take to send its body and to take the answer:
+// who dawdles would keep a place among the requests in work. What is set is undone,
+// for the connection may serve others.
+func hurry(w http.ResponseWriter, limit time.Duration) (undo func()) {
+	c := http.NewResponseController(w)
+	until := time.Now().Add(limit)
+	_ = c.SetReadDeadline(until) // not every connection has deadlines
+	_ = c.SetWriteDeadline(until.Add(slack))
+	return func() { _ = c.SetWriteDeadline(time.Time{}) }
+}
+
+// slack is left for the answer when a request has used up its time.
+const slack = 10 * time.Second
 
 // find matches the escaped path: nothing is cleaned, decoded or redirected.
 func (d *Door) find(w http.ResponseWriter, r *Request) (Route, error) {

@@ -121,7 +121,7 @@ func details(err error) any {
 
 // Unavailable answers like the door while the store is not there yet.
 func Unavailable(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
+	door.Head(w, r)
 	shape{}.Fail(w, &door.Request{Request: r}, &fault.Error{
 		Kind: fault.Unavailable, Code: "VAULT_CONNECTION_ERROR", Detail: "the store is unavailable", RetryAfter: 2 * time.Second,
 	})
@@ -129,6 +129,6 @@ func Unavailable(w http.ResponseWriter, r *http.Request) {
 
 // NoRoute answers like the door to what no door serves.
 func NoRoute(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
+	door.Head(w, r)
 	shape{}.Fail(w, &door.Request{Request: r}, fault.Coded(fault.NotFound, door.CodeNoRoute, "no such route"))
 }

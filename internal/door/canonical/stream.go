@@ -24,28 +24,36 @@ const (
 
 // events streams what changed as server-sent events, from behind Last-Event-ID on.
 func (h handlers) events(w http.ResponseWriter, r *door.Request) error {
+	if err := noMatch(r); err != nil {
+		return err
+	}
 	after, err := h.cursor(r)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
+	var watching sync.WaitGroup
+	defer watching.Wait() // it writes too, and may not after the handler has returned
 	defer cancel(nil)
 	head := w.Header()
 	head.Set("Content-Type", "text/event-stream")
 	head.Set("Cache-Control", "no-cache")
 	w.WriteHeader(http.StatusOK)
 	s := &stream{w: w, out: http.NewResponseController(w)}
+	defer func() { _ = s.out.SetWriteDeadline(time.Time{}) }() // the connection may serve others
 	if err := s.write(": hello\n\n"); err != nil {
 		return nil //nolint:nilerr // the client is gone
 	}
-	go h.watch(ctx, cancel, s, r)
+	watching.Go(func() { h.watch(ctx, cancel, s, r) })
 	if err := h.c.Activity.Follow(ctx, r.Principal, after, s); err != nil && ctx.Err() == nil && !errors.Is(err, errGone) {
 		return fmt.Errorf("follow events: %w", err)
 	}
 	return nil
 }
 
-// cursor is the sequence to go on behind: the client's, or the end of the log.
+// cursor is the sequence to go on behind: the client's, or the end of the log. One
+// beyond the end, of a log that was restored from a backup, is the end: else what
+// comes next would be skipped in silence.
 func (h handlers) cursor(r *door.Request) (int64, error) {
 	end, err := h.c.Activity.End(r.Context(), r.Principal)
 	id := r.Header.Get("Last-Event-ID")
@@ -53,10 +61,10 @@ func (h handlers) cursor(r *door.Request) (int64, error) {
 		return end, err
 	}
 	n, err := strconv.ParseInt(id, 10, 64)
-	if err != nil || n < 0 || id[0] == '+' {
+	if err != nil || id[0] == '+' || id[0] == '-' {
 		return 0, fault.New(fault.Invalid, "Last-Event-ID is malformed")
 	}
-	return n, nil
+	return min(n, end), nil
 }
 
 // watch pings, and ends the stream when the caller loses the right to it, its token
@@ -83,7 +91,11 @@ func (h handlers) watch(ctx context.Context, end context.CancelCauseFunc, s *str
 		case <-tick.C:
 		}
 		if h.c.Auth != nil && !r.Credentials.HasProof() {
-			if _, err := h.c.Auth.Authenticate(ctx, r.Credentials); err != nil && !errors.Is(err, fault.Unavailable) {
+			p, err := h.c.Auth.Authenticate(ctx, r.Credentials)
+			if err == nil {
+				err = h.c.Activity.Admit(p)
+			}
+			if err != nil && !errors.Is(err, fault.Unavailable) {
 				end(errors.New("right lost"))
 				return
 			}

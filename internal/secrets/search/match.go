@@ -3,7 +3,6 @@ package search
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/coffer-dev/coffer/internal/fault"
@@ -14,7 +13,7 @@ import (
 // metadata may be looked at, not the name alone.
 func (l *look) match(ctx context.Context, t guard.Target, full bool) error {
 	if t.IsFile() {
-		return l.matchFile(ctx, t)
+		return l.matchFile(ctx, t, full)
 	}
 	item := Item{URI: t.URI.String(), Path: t.Ref.Key()}
 	if l.has(item.Path) {
@@ -78,8 +77,11 @@ func (l *look) matchCustom(ctx context.Context, t guard.Target, item *Item) erro
 }
 
 // matchFile adds the leaves of one map of the file: an item per member that is not
-// a map itself.
-func (l *look) matchFile(ctx context.Context, t guard.Target) error {
+// a map itself. Members are names inside a value: who may see names alone sees none.
+func (l *look) matchFile(ctx context.Context, t guard.Target, full bool) error {
+	if t.Ref.Path == "" || !full {
+		return nil // a mount holds paths
+	}
 	got, err := t.Back.Store.Get(ctx, t.Ref, 0)
 	switch {
 	case errors.Is(err, fault.NotFound):
@@ -100,18 +102,23 @@ func (l *look) matchFile(ctx context.Context, t guard.Target) error {
 	return nil
 }
 
-// leafOf names a scalar node as a member of its parent.
+// leafOf names a scalar node as a member of its parent; directly below the mount,
+// which cannot be read whole, by its own path.
 func leafOf(t guard.Target) Item {
 	u := t.URI
 	i := strings.LastIndexByte(u.Path, '/')
-	u.Fragment, u.Path = u.Path[i+1:], u.Path[:max(i, 0)]
-	return Item{URI: u.String(), Path: strings.TrimSuffix(u.Ref(t.Ref.Tenant).Key(), "/"), Key: u.Fragment}
+	if i < 0 {
+		return Item{URI: u.String(), Path: t.Ref.Key()}
+	}
+	u.Fragment, u.Path = u.Path[i+1:], u.Path[:i]
+	return Item{URI: u.String(), Path: u.Ref(t.Ref.Tenant).Key(), Key: u.Fragment}
 }
 
 func (l *look) addLeaf(item Item) {
-	if slices.ContainsFunc(l.found, func(i Item) bool { return i.URI == item.URI }) {
+	if l.leaves[item.URI] {
 		return
 	}
+	l.leaves[item.URI] = true
 	if l.has(item.Path) {
 		item.Matched = append(item.Matched, "path")
 	}

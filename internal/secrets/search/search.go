@@ -54,7 +54,7 @@ type Input struct {
 // Run walks the roots and keeps one record of the whole look: a caller without any
 // right sees an empty page. A listing that fails is an error, never an empty page.
 func Run(ctx context.Context, g *guard.Guard, in Input) (Page, error) {
-	l := look{g: g, in: in, text: strings.ToLower(in.Text), left: MaxVisited}
+	l := look{g: g, in: in, text: strings.ToLower(in.Text), left: MaxVisited, leaves: map[string]bool{}}
 	var err error
 	for _, root := range in.Roots {
 		if err = l.root(ctx, root); err != nil {
@@ -85,6 +85,7 @@ type look struct {
 	text      string // lower case
 	left      int    // paths that may still be visited
 	found     []Item
+	leaves    map[string]bool // URIs of the file's leaves that were looked at
 	truncated bool
 	last      policy.Decision // for the record
 }
@@ -146,29 +147,52 @@ func exists(ctx context.Context, root guard.Target) (bool, error) {
 // paths decides over paths at once and looks at those that are permitted: whole, or
 // by name alone.
 func (l *look) paths(ctx context.Context, root guard.Target, paths []string) error {
-	whole, names := make([]guard.Ask, len(paths)), make([]guard.Ask, len(paths))
-	for i, path := range paths {
+	whole := make([]guard.Ask, 0, len(paths))
+	for _, path := range paths {
 		t := root
 		t.URI.Path, t.Ref.Path = path, path
-		a := guard.Ask{Target: t, Purpose: policy.ReadMetadata}
-		whole[i], names[i] = a, a
-		names[i].NamesOnly = true
-	}
-	all := l.g.Decide(ctx, l.in.Principal, l.in.Call, whole)
-	some := l.g.Decide(ctx, l.in.Principal, l.in.Call, names)
-	for i, a := range whole {
-		l.last = all[i]
-		for _, d := range []policy.Decision{all[i], some[i]} {
-			if !d.Permit && d.Reason == policy.ReasonUnavailable {
-				return guard.Denial(d)
-			}
+		if t.IsFile() || t.Ref.Validate() == nil { // what has no address here cannot be shown
+			whole = append(whole, guard.Ask{Target: t, Purpose: policy.ReadMetadata})
 		}
-		if !all[i].Permit && !some[i].Permit {
+	}
+	full, err := l.decide(ctx, whole)
+	if err != nil {
+		return err
+	}
+	var names []guard.Ask
+	for i, a := range whole {
+		if !full[i] {
+			a.NamesOnly = true
+			names = append(names, a)
+		}
+	}
+	named, err := l.decide(ctx, names)
+	if err != nil {
+		return err
+	}
+	for i, a := range whole {
+		shown := full[i]
+		if !shown {
+			shown, named = named[0], named[1:]
+		}
+		if !shown {
 			continue
 		}
-		if err := l.match(ctx, a.Target, all[i].Permit); err != nil {
+		if err := l.match(ctx, a.Target, full[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// decide says what is permitted; a decider that cannot be asked ends the look.
+func (l *look) decide(ctx context.Context, asks []guard.Ask) ([]bool, error) {
+	out := make([]bool, len(asks))
+	for i, d := range l.g.Decide(ctx, l.in.Principal, l.in.Call, asks) {
+		if !d.Permit && d.Reason == policy.ReasonUnavailable {
+			return nil, guard.Denial(d)
+		}
+		l.last, out[i] = d, d.Permit
+	}
+	return out, nil
 }
