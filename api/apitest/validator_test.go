@@ -148,7 +148,7 @@ func TestTheChecksFailTheTest(t *testing.T) {
 		"schema's JSON":     {func(w *witness) { v.Schema(w, "Thing", []byte(`{"n":1}{}`)) }, 1},
 		"schema unknown":    {func(w *witness) { v.Schema(w, "Other", []byte(`{"n":1}`)) }, 1},
 		"response": {func(w *witness) {
-			v.Response(w, httptest.NewRequest(http.MethodGet, "/things/all", nil), &http.Response{StatusCode: 200}, nil)
+			v.Response(w, httptest.NewRequest(http.MethodGet, "/things/all", nil), &http.Response{StatusCode: http.StatusOK}, nil)
 		}, 1},
 	} {
 		w := &witness{TB: t}

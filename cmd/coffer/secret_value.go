@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -107,13 +108,36 @@ func (v *valueFlags) input(cmd *cobra.Command, con console) ([]byte, error) {
 		return bounded(f)
 	}
 	if f, ok := con.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		_, _ = fmt.Fprint(con.err, "Value (not shown): ")
-		text, err := term.ReadPassword(int(f.Fd()))
-		_, _ = fmt.Fprintln(con.err)
-		return text, err
+		return ask(cmd.Context(), con, int(f.Fd()))
 	}
 	text, err := bounded(con.in)
 	return bytes.TrimSuffix(text, []byte("\n")), err
+}
+
+// ask reads one line from a terminal without echo. An interrupt turns the echo on
+// again; the read that it leaves behind ends with the process.
+func ask(ctx context.Context, con console, terminal int) ([]byte, error) {
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the value: %w", err)
+	}
+	type line struct {
+		text []byte
+		err  error
+	}
+	typed := make(chan line, 1)
+	_, _ = fmt.Fprint(con.err, "Value (not shown): ")
+	defer fmt.Fprintln(con.err) //nolint:errcheck // it ends the line of the question
+	go func() {
+		text, err := term.ReadPassword(terminal)
+		typed <- line{text, err}
+	}()
+	select {
+	case l := <-typed:
+		return l.text, l.err
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), term.Restore(terminal, before))
+	}
 }
 
 func bounded(r io.Reader) ([]byte, error) {
