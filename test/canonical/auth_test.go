@@ -10,6 +10,7 @@ import (
 )
 
 func TestC42_noCredentials(t *testing.T) {
+	t.Parallel()
 	s := guarded(t)
 	good := s.token(t, "--sub", "alice", "--groups", "dev")
 	none := []with{
@@ -36,6 +37,7 @@ func TestC42_noCredentials(t *testing.T) {
 }
 
 func TestC42_forgedTokens(t *testing.T) {
+	t.Parallel()
 	s := guarded(t)
 	f := newForge(t, s)
 	for name, token := range f.forgeries(t) {
@@ -59,6 +61,7 @@ func TestC42_forgedTokens(t *testing.T) {
 }
 
 func TestC43_scopes(t *testing.T) {
+	t.Parallel()
 	s := guarded(t, "SECRETS_ENFORCE_SCOPES=true")
 	all := []string{"read", "write", "delete", "destroy", "rotate", "read_metadata", "set_owner"}
 	token := func(scopes ...string) with {
@@ -104,6 +107,7 @@ func TestC43_scopes(t *testing.T) {
 }
 
 func TestC44_audience(t *testing.T) {
+	t.Parallel()
 	s := guarded(t)
 	uri := fresh("c44")
 	try := func(args ...string) answer {
@@ -132,6 +136,7 @@ func TestC44_audience(t *testing.T) {
 }
 
 func TestC46_createOnly(t *testing.T) {
+	t.Parallel()
 	s := guarded(t)
 	who, uri := s.as(t, "dave", "--groups", "createonly"), fresh("c46")
 	s.post(t, "", obj{"uri": uri, "value": obj{"a": 1}}, who).want(t, 200)
@@ -157,6 +162,7 @@ func TestC46_createOnly(t *testing.T) {
 }
 
 func TestC47_noOracle(t *testing.T) {
+	t.Parallel()
 	s := guarded(t)
 	owner := s.as(t, "alice", "--groups", "dev")
 	here, gone := s.versions(t, "c47", 2, owner), fresh("c47")
@@ -194,6 +200,7 @@ func TestC47_noOracle(t *testing.T) {
 }
 
 func TestC34_searchRights(t *testing.T) {
+	t.Parallel()
 	s := guarded(t)
 	owner := s.as(t, "alice", "--groups", "dev")
 	for _, path := range []string{"app/a", "app/b/c", "application", "other/app/a", "app"} {
@@ -224,6 +231,7 @@ func TestC34_searchRights(t *testing.T) {
 
 // Environment test: the anonymous caller holds what a group of that name holds.
 func TestC45_anonymousInTest(t *testing.T) {
+	t.Parallel()
 	s := start(t, options{env: []string{"ENVIRONMENT=test"}})
 	s.value(t, fresh("c45")).fails(t, 403, "SECRET_AUTHZ_FAILED")
 	with := start(t, options{env: []string{"ENVIRONMENT=test"}, config: `
@@ -245,6 +253,7 @@ policy:
 
 // The refusal of a decision says what, under which decision, and why.
 func TestC47_details(t *testing.T) {
+	t.Parallel()
 	s := guarded(t)
 	a := s.value(t, fresh("details"), s.as(t, "mallory")).fails(t, 403, "SECRET_AUTHZ_FAILED")
 	var body struct {

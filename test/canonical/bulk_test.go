@@ -35,6 +35,7 @@ func guarded(t *testing.T, env ...string) *server {
 }
 
 func TestC36_bulkDecisions(t *testing.T) {
+	t.Parallel()
 	s := guarded(t)
 	who := s.as(t, "carol", "--groups", "nodelete")
 	uri := fresh("c36")
@@ -159,6 +160,7 @@ func TestC37_bulkItems(t *testing.T) {
 
 // A write to a key that an earlier item made is an update, and decided as one.
 func TestC46_createInBulk(t *testing.T) {
+	t.Parallel()
 	s := guarded(t)
 	who := s.as(t, "dave", "--groups", "createonly")
 	uri := fresh("c46b")

@@ -152,6 +152,7 @@ func withFile(t *testing.T, o options) (*server, string) {
 }
 
 func TestC31_yamlListing(t *testing.T) {
+	t.Parallel()
 	s, _ := withFile(t, options{})
 	s.get(t, "/metadata", q{"prefix": "yaml://secret/env/"}).is(t, `{"items":[
 		{"uri":"yaml://secret/env#A","path":"secret/env","key":"A"},
@@ -179,6 +180,7 @@ func TestC31_yamlListing(t *testing.T) {
 }
 
 func TestC31_yamlValues(t *testing.T) {
+	t.Parallel()
 	s, file := withFile(t, options{})
 	for _, path := range []string{"", "/value"} {
 		read := func(uri string) answer { return s.get(t, path, q{"uri": uri}) }
@@ -211,6 +213,7 @@ func TestC31_yamlValues(t *testing.T) {
 }
 
 func TestC30_yamlInProduction(t *testing.T) {
+	t.Parallel()
 	s, file := withFile(t, options{env: []string{"ENVIRONMENT=prod", "SECRETS_API_REQUIRE_AUTH=true"}})
 	who := s.as(t, "alice", "--groups", "dev")
 	s.post(t, "", obj{"uri": "yaml://secret/env#A", "value": "x"}, who).fails(t, 403, "YAML_WRITES_DISABLED")

@@ -78,6 +78,7 @@ func TestC39_moveFragment(t *testing.T) {
 }
 
 func TestC40_aliases(t *testing.T) {
+	t.Parallel()
 	s := dev(t)
 	uri := s.versions(t, "c40", 1)
 	for _, alias := range []string{"openbao+kv2://", "hashicorp+kv2://", "vault+kv2://", scheme} {
@@ -96,6 +97,7 @@ func TestC40_aliases(t *testing.T) {
 }
 
 func TestC41_moveNeedsDelete(t *testing.T) {
+	t.Parallel()
 	s := guarded(t)
 	who := s.as(t, "carol", "--groups", "nodelete")
 	from, to := s.versions(t, "c41", 1, who), fresh("c41")
@@ -108,6 +110,7 @@ func TestC41_moveNeedsDelete(t *testing.T) {
 }
 
 func TestC14_yamlTransfers(t *testing.T) {
+	t.Parallel()
 	s, _ := withFile(t, options{})
 	to := fresh("yaml")
 	s.post(t, "/copy", transfer("yaml://secret/env", to)).want(t, 200)

@@ -190,6 +190,7 @@ func TestC32_foreignMount(t *testing.T) {
 }
 
 func TestC32_noMount(t *testing.T) {
+	t.Parallel()
 	s := start(t, options{env: []string{"TENANT_ALLOWED_MOUNTS="}})
 	for _, p := range everywhere() {
 		p.call(t, s, scheme+"secret/a").fails(t, 400, "TENANT_MOUNT_MISMATCH")

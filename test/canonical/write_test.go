@@ -123,6 +123,7 @@ func TestC17_overDeleted(t *testing.T) {
 }
 
 func TestC18_stamps(t *testing.T) {
+	t.Parallel()
 	s := start(t, options{env: []string{"SECRETS_API_REQUIRE_AUTH=true"}})
 	alice, bob := s.as(t, "alice", "--groups", "dev"), s.as(t, "bob", "--groups", "dev")
 	uri := fresh("c18")
