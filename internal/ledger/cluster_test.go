@@ -159,3 +159,37 @@ func TestClusterUsageAndDefragment(t *testing.T) {
 	}
 	want(t, l, "x", "x")
 }
+
+func TestClusterLoadsAtOnce(t *testing.T) {
+	l := openReady(t, ledgertest.Cluster(t), nil)
+	put(t, l, "x", "1")
+	runs := 0
+	_, err := l.Txn(t.Context(), func(tx *ledger.Tx) error {
+		runs++
+		if err := tx.Load(t.Context(), key("x"), key("absent")); err != nil {
+			return err
+		}
+		if runs == 1 {
+			put(t, l, "x", "2")
+		}
+		x, ok, err := tx.Get(t.Context(), key("x"))
+		if err != nil || !ok || string(x.Value) != fmt.Sprint(runs) {
+			t.Errorf("run %d: %q, %v, %v", runs, x.Value, ok, err)
+		}
+		if _, ok, err := tx.Get(t.Context(), key("absent")); ok || err != nil {
+			t.Errorf("absent record: %v, %v", ok, err)
+		}
+		if err := tx.Put(key("absent"), []byte("mine")); err != nil {
+			return err
+		}
+		if r, ok, _ := tx.Get(t.Context(), key("absent")); !ok || string(r.Value) != "mine" {
+			t.Errorf("own write hidden by what was loaded: %q", r.Value)
+		}
+		return nil
+	})
+	if err != nil || runs != 2 {
+		t.Fatalf("%d runs, %v", runs, err)
+	}
+	_, err = l.Txn(t.Context(), func(tx *ledger.Tx) error { return tx.Load(t.Context(), ledger.Key{}) })
+	wantKind(t, err, fault.Invalid)
+}

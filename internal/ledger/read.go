@@ -87,16 +87,12 @@ func (l *Ledger) loadAt(ctx context.Context, keys []Key, rev int64) ([]Record, i
 	if err != nil {
 		return nil, 0, err
 	}
-	opts := []clientv3.OpOption{clientv3.WithRev(rev)}
-	if l.c.Node.Local {
-		opts = append(opts, clientv3.WithSerializable())
-	}
 	ops := make([]clientv3.Op, len(keys))
 	for i, k := range keys {
 		if err := k.check(); err != nil {
 			return nil, 0, err
 		}
-		ops[i] = clientv3.OpGet(k.text(), opts...)
+		ops[i] = clientv3.OpGet(k.text(), clientv3.WithRev(rev))
 	}
 	c, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
