@@ -12,6 +12,8 @@ import (
 type Entry struct {
 	Sequence int64
 	Body     []byte
+	// Broken says that what was told here fails authentication: it has no Body.
+	Broken bool
 }
 
 // Page is a stretch of a tenant's log.
@@ -38,8 +40,14 @@ type Log interface {
 // Gap tells that events (From, To] are gone.
 type Gap struct {
 	From, To int64
-	Reason   string // "retention"
+	Reason   string // Retention or Damage
 }
+
+// Reasons of a Gap: the log was cut, or a record of it fails authentication.
+const (
+	Retention = "retention"
+	Damage    = "damage"
+)
 
 // Reader is told what a Follower finds, in order. An error ends the following.
 type Reader interface {
@@ -103,12 +111,19 @@ func (f *Follower) Follow(ctx context.Context, r Reader) error {
 
 func (f *Follower) deliver(page Page, r Reader) (more bool, err error) {
 	if page.Lost > 0 {
-		if err := r.Gap(Gap{From: f.After, To: page.Lost, Reason: "retention"}); err != nil {
+		if err := r.Gap(Gap{From: f.After, To: page.Lost, Reason: Retention}); err != nil {
 			return false, err
 		}
 		f.After = page.Lost
 	}
 	for _, e := range page.List {
+		if e.Broken {
+			if err := r.Gap(Gap{From: f.After, To: e.Sequence, Reason: Damage}); err != nil {
+				return false, err
+			}
+			f.After = e.Sequence
+			continue
+		}
 		ev, err := Decode(e.Sequence, e.Body)
 		if err != nil {
 			return false, err

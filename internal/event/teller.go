@@ -51,7 +51,7 @@ func (t *Teller) Tell(e Event) {
 	}
 }
 
-// Close appends what is queued.
+// Close appends what is queued, until that fails: a store that is gone holds up no stop.
 func (t *Teller) Close() {
 	t.mu.Lock()
 	if !t.closed {
@@ -65,8 +65,16 @@ func (t *Teller) Close() {
 func (t *Teller) run() {
 	defer close(t.done)
 	for first := range t.queue {
-		t.append(t.gather(first))
+		if !t.append(t.gather(first)) && t.isClosed() {
+			return
+		}
 	}
+}
+
+func (t *Teller) isClosed() bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.closed
 }
 
 // gather waits a little for more to go with the first.
@@ -88,7 +96,7 @@ func (t *Teller) gather(first Event) []Event {
 	return batch
 }
 
-func (t *Teller) append(batch []Event) {
+func (t *Teller) append(batch []Event) (ok bool) {
 	bodies := make([][]byte, 0, len(batch))
 	for _, e := range batch {
 		body, err := e.Encode()
@@ -100,5 +108,7 @@ func (t *Teller) append(batch []Event) {
 	}
 	if err := t.to.Append(context.Background(), t.tenant, bodies); err != nil {
 		t.log.Warn("events were not stored", "count", len(bodies), "error", err)
+		return false
 	}
+	return true
 }

@@ -121,7 +121,7 @@ func TestFollowerIsToldOfTheGap(t *testing.T) {
 	s := newSeen()
 	follow(t, l, 7, s)
 	s.wants(t, 10, 12)
-	if g := <-s.gaps; g.From != 7 || g.To <= g.From || g.Reason != "retention" {
+	if g := <-s.gaps; g.From != 7 || g.To <= g.From || g.Reason != event.Retention {
 		t.Fatalf("gap %+v", g)
 	}
 }
@@ -139,3 +139,31 @@ type stubborn struct{}
 
 func (stubborn) Event(event.Event) error { return errStop }
 func (stubborn) Gap(event.Gap) error     { return errStop }
+
+// One damaged event is told of as a gap; all others are served, few or many.
+func TestE24DamagedEventIsAGap(t *testing.T) {
+	l := ledgertest.Open(t, nil)
+	const n = 100
+	tellFrom(t, l, 0, n)
+	names, err := l.Names(t.Context(), ledger.Under("a", "event", ""), 0)
+	if err != nil || len(names) != n {
+		t.Fatalf("%d records, %v", len(names), err)
+	}
+	res, err := l.Etcd().Get(t.Context(), names[0].Key.Text())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Etcd().Put(t.Context(), names[1].Key.Text(), string(res.Kvs[0].Value)); err != nil {
+		t.Fatal(err)
+	}
+	for _, behind := range []int64{0, names[1].Created*ledger.MaxEvents - 1} {
+		s := newSeen()
+		stop := follow(t, l, behind, s)
+		g := <-s.gaps
+		if g.Reason != event.Damage || g.To/ledger.MaxEvents != names[1].Created || g.From > g.To {
+			t.Fatalf("gap %+v, damaged was %d", g, names[1].Created)
+		}
+		eventually(t, 10*time.Second, "the other events", func() bool { return len(s.events) >= n-1 || behind > 0 })
+		stop()
+	}
+}

@@ -87,6 +87,12 @@ func (l *Ledger) readEpoch(ctx context.Context, snap *Snapshot, s Span, after in
 	}
 	first := len(out.List)
 	for _, r := range told {
+		if r.Value == nil {
+			if seq := sequence(r.Created, MaxEvents-1); seq > after {
+				out.List = append(out.List, event.Entry{Sequence: seq, Broken: true})
+			}
+			continue
+		}
 		var bodies [][]byte
 		if err := json.Unmarshal(r.Value, &bodies); err != nil {
 			return l.corrupt(r.Key, err)
@@ -106,6 +112,7 @@ const fewTold = 64
 
 // told reads the records of one epoch that are news. Their names come from etcd's
 // index alone; a follower that is nearly up to date then fetches only what it lacks.
+// A record that fails authentication has no Value.
 func (l *Ledger) told(ctx context.Context, snap *Snapshot, s Span, after int64) ([]Record, error) {
 	names, err := snap.Names(ctx, s, 0)
 	if err != nil {
@@ -114,17 +121,19 @@ func (l *Ledger) told(ctx context.Context, snap *Snapshot, s Span, after int64) 
 	names = slices.DeleteFunc(names, func(r Record) bool { return sequence(r.Created, MaxEvents-1) <= after })
 	if len(names) > fewTold {
 		rs, err := snap.Range(ctx, s, 0)
-		return slices.DeleteFunc(rs, func(r Record) bool { return sequence(r.Created, MaxEvents-1) <= after }), err
+		if !errors.Is(err, fault.Corrupt) {
+			return slices.DeleteFunc(rs, func(r Record) bool { return sequence(r.Created, MaxEvents-1) <= after }), err
+		}
 	}
 	for i, name := range names {
 		r, ok, err := snap.Get(ctx, name.Key)
-		if err != nil {
+		switch {
+		case errors.Is(err, fault.Corrupt): // the others are served: this one keeps no Value
+		case err != nil:
 			return nil, err
+		case ok:
+			names[i] = r
 		}
-		if !ok {
-			return nil, l.corrupt(name.Key, errors.New("a record vanished from a snapshot"))
-		}
-		names[i] = r
 	}
 	return names, nil
 }
