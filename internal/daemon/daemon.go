@@ -47,7 +47,9 @@ type Daemon struct {
 	url      string
 	doors    atomic.Pointer[map[string]http.Handler] // by name; nil until the store is unsealed
 	closing  chan struct{}
-	stops    []stop // in the order of starting
+	mu       sync.Mutex
+	stops    []stop // in the order of starting; guarded by mu
+	fronts   []stop // the listeners; they stop first
 	failed   chan error
 	shutting sync.Once
 }
@@ -57,8 +59,12 @@ type stop struct {
 	do   func(context.Context) error
 }
 
-// drain bounds an orderly stop: requests first, then the parts below.
-const drain = 8 * time.Second
+// An orderly stop is bounded: the requests in work may take so long, and then the
+// parts below them.
+const (
+	drain  = 6 * time.Second
+	settle = 3 * time.Second
+)
 
 // Start builds and runs everything. It returns as soon as the listener accepts;
 // readiness follows when the store is unsealed. On an error nothing is left running.
@@ -116,18 +122,46 @@ func (d *Daemon) Close() error {
 		if d.health != nil {
 			d.health.Drain()
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), drain)
+		requests, cancel := context.WithTimeout(context.Background(), drain)
 		defer cancel()
-		for i := len(d.stops) - 1; i >= 0; i-- {
-			if err := d.stops[i].do(ctx); err != nil {
-				errs = append(errs, fmt.Errorf("stop %s: %w", d.stops[i].name, err))
-			}
+		for _, s := range d.fronts {
+			errs = append(errs, s.run(requests))
 		}
+		parts, cancel := context.WithTimeout(context.Background(), settle)
+		defer cancel()
+		errs = append(errs, d.unwind(parts, 0))
 	})
 	return errors.Join(errs...)
 }
 
+// unwind stops, in reverse, what was started since there were keep parts: also what
+// is started meanwhile.
+func (d *Daemon) unwind(ctx context.Context, keep int) error {
+	var errs []error
+	for {
+		d.mu.Lock()
+		n := len(d.stops) - 1
+		if n < keep {
+			d.mu.Unlock()
+			return errors.Join(errs...)
+		}
+		last := d.stops[n]
+		d.stops = d.stops[:n]
+		d.mu.Unlock()
+		errs = append(errs, last.run(ctx))
+	}
+}
+
+func (s stop) run(ctx context.Context) error {
+	if err := s.do(ctx); err != nil {
+		return fmt.Errorf("stop %s: %w", s.name, err)
+	}
+	return nil
+}
+
 func (d *Daemon) onStop(name string, do func(context.Context) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.stops = append(d.stops, stop{name, do})
 }
 

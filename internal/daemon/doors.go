@@ -27,10 +27,18 @@ import (
 
 // buildDoors makes everything that needs an unsealed store, and opens the doors.
 // Unavailable means that the store is not there yet; nothing is left behind then.
-func (d *Daemon) buildDoors(ctx context.Context) error {
+func (d *Daemon) buildDoors(ctx context.Context) (err error) {
 	if err := d.ledger.Ready(ctx); err != nil {
 		return err
 	}
+	d.mu.Lock()
+	before := len(d.stops)
+	d.mu.Unlock()
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.unwind(context.WithoutCancel(ctx), before))
+		}
+	}()
 	salt, err := d.salt(ctx, "resource-ref", d.cfg.Tenant.Salt)
 	if err != nil {
 		return err
