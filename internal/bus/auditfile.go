@@ -48,7 +48,7 @@ func openAudit(path string) (f *auditFile, ok bool, err error) {
 	if err != nil {
 		return nil, false, fault.Wrap(fault.Unavailable, err, "look for audit files")
 	}
-	file, err := os.Open(path) //nolint:gosec // the configured audit file, or one that lies beside it
+	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, false, nil // moved meanwhile
 	}

@@ -102,12 +102,13 @@ func TestTheMirrorCatchesUpAfterTheBrokerWasAway(t *testing.T) {
 	b := broker(t, "127.0.0.1:0", dir)
 	c := config(t, b.Addr())
 	c.Events = l
+	c.After = func(d time.Duration) <-chan time.Time { return time.After(min(d, 100*time.Millisecond)) }
 	mirror, _ := run(t, c)
 	want := emit(t, l, 10)
 	read(t, b.Addr(), "crud.secrets").next(10)
 	b.Close()
 	want = append(want, emit(t, l, 300)...) // nobody waits for the broker
-	time.Sleep(100 * time.Millisecond)
+	eventually(t, "the outage is told", func() bool { return mirror.Ready() != nil })
 	b = broker(t, b.Addr(), dir)
 	got := read(t, b.Addr(), "crud.secrets").until(func(rs []*kgo.Record) bool {
 		return len(rs) > 0 && header(rs[len(rs)-1], "id") == want[len(want)-1]

@@ -87,7 +87,7 @@ func TestARefusedBatchIsRepeatedBeforeAnythingElse(t *testing.T) {
 			return nil, nil, false
 		}
 		refused.Add(1)
-		res := p.ResponseKind().(*kmsg.ProduceResponse) //nolint:errcheck,forcetypeassert // its kind
+		res := p.ResponseKind().(*kmsg.ProduceResponse)
 		for _, topic := range p.Topics {
 			t := kmsg.NewProduceResponseTopic()
 			t.Topic, t.TopicID = topic.Topic, topic.TopicID
