@@ -25,6 +25,7 @@ type Op struct {
 	Versions      []int64      // undelete; destroy, where nil means the whole path
 	FragmentScope string
 	Match         Match
+	Wrong         error // with its members as they came; the error of this operation alone
 }
 
 // Bulk is the input of Bulk.
@@ -153,6 +154,9 @@ func (s *Service) plan(p identity.Principal, call Call, op Op) (*step, error) {
 		s.planVersionsStep(p, call, st, guard.Ask{Purpose: policy.Undelete, Event: event.SecretUndeleted}, ScopeDelete)
 	default:
 		return nil, fault.Coded(fault.Invalid, "BAD_REQUEST", "op must be set, delete, undelete, destroy or rotate")
+	}
+	if op.Wrong != nil {
+		st.err = op.Wrong
 	}
 	return st, nil
 }

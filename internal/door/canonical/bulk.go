@@ -59,11 +59,18 @@ func continueOnError(o door.Object) (bool, error) {
 	return false, fault.New(fault.Invalid, "continueOnError must be true or false")
 }
 
-// readOp reads one operation; a member of the wrong type spoils the whole bulk.
-func readOp(o door.Object) (op secrets.Op, err error) {
-	if op.Op, err = requiredText(o, "op"); err != nil {
-		return op, err
+// readOp reads one operation; only one without a name spoils the whole bulk.
+func readOp(o door.Object) (secrets.Op, error) {
+	name, err := requiredText(o, "op")
+	if err != nil {
+		return secrets.Op{}, err
 	}
+	op, wrong := readMembers(o)
+	op.Op, op.Wrong = name, wrong
+	return op, nil
+}
+
+func readMembers(o door.Object) (op secrets.Op, err error) {
 	if op.URI, err = requiredText(o, "uri"); err != nil {
 		return op, err
 	}
