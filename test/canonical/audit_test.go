@@ -47,9 +47,6 @@ func TestC52_auditFails(t *testing.T) {
 			t.Errorf("a bulk without audit: %s", r)
 		}
 	}
-	if status, err := probe(s.url + "/readyz"); err != nil || status == 200 {
-		t.Errorf("readyz %d, %v", status, err)
-	}
 	if status, err := probe(s.url + "/livez"); err != nil || status != 200 {
 		t.Errorf("livez %d, %v", status, err)
 	}

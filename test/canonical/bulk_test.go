@@ -132,6 +132,12 @@ func TestC37_bulkItems(t *testing.T) {
 		{obj{"op": "destroy", "uri": uri, "versions": []int{}}, 400, "EMPTY_VERSIONS"},
 		{obj{"op": "destroy", "uri": uri, "versions": []int{0}}, 400, "INVALID_VERSION"},
 		{obj{"op": "set", "uri": scheme + "secret", "value": obj{}}, 400, "PATH_REQUIRED"},
+		{obj{"op": "set", "uri": uri}, 400, "BAD_REQUEST"},
+		{obj{"op": "set", "value": obj{}}, 400, "BAD_REQUEST"},
+		{obj{"op": "set", "uri": uri, "value": obj{}, "ifMatch": "x"}, 400, "BAD_REQUEST"},
+		{obj{"op": "undelete", "uri": uri, "versions": "x"}, 400, "INVALID_VERSION"},
+		{obj{"op": "delete", "uri": uri, "fragmentScope": "key"}, 400, "BAD_REQUEST"},
+		{obj{"op": "delete", "uri": uri + "?version=1"}, 400, "VERSION_NOT_ALLOWED"},
 	} {
 		out := s.bulk(t, obj{"operations": []obj{c.op}})
 		if r := out.Results[0]; r.HTTPStatus != c.status || r.Code != c.code || out.Failed != 1 {

@@ -117,3 +117,10 @@ lines:
 	}
 	return sum
 }
+
+func configFile(t testing.TB, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "coffer.yaml")
+	write(t, file, text)
+	return file
+}
