@@ -29,10 +29,11 @@ const (
 // faulty stands between a ledger and etcd.
 type faulty struct {
 	clientv3.KV
-	mu   sync.Mutex
-	next int
-	held []clientv3.Txn
-	away bool
+	mu      sync.Mutex
+	next    int
+	held    []clientv3.Txn
+	away    bool
+	between func()
 }
 
 // arm decides on the next commit of records; what the ledger does for itself passes.
@@ -174,7 +175,7 @@ func TestE29MutationRecordOutlivesItsEpoch(t *testing.T) {
 	c := &clock{}
 	l, f := openFaulty(t, func(cfg *ledger.Config) { cfg.Now = c.Now })
 	f.arm(lost)
-	f.KV = &meddling{KV: f.KV, between: func() {
+	f.beforeLookUp(func() {
 		for range 3 {
 			if err := l.EndEpoch(t.Context()); err != nil {
 				t.Error(err)
@@ -183,7 +184,7 @@ func TestE29MutationRecordOutlivesItsEpoch(t *testing.T) {
 		if err := l.Trim(t.Context()); err != nil {
 			t.Error(err)
 		}
-	}}
+	})
 	runs := 0
 	if _, err := l.Txn(t.Context(), func(tx *ledger.Tx) error {
 		runs++
@@ -208,18 +209,24 @@ func TestE29MutationRecordOutlivesItsEpoch(t *testing.T) {
 	}
 }
 
-// meddling does something before the first look-up of a marker.
-type meddling struct {
-	clientv3.KV
-	between func()
+// beforeLookUp does something before the next look-up of a mutation record.
+func (f *faulty) beforeLookUp(do func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.between = do
 }
 
-func (m *meddling) Get(ctx context.Context, k string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
-	if do := m.between; do != nil && len(k) > 11 && k[2:10] == "mutation" {
-		m.between = nil
-		do()
+func (f *faulty) Get(ctx context.Context, k string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
+	if strings.HasPrefix(k, "_\x00mutation\x00") {
+		f.mu.Lock()
+		do := f.between
+		f.between = nil
+		f.mu.Unlock()
+		if do != nil {
+			do()
+		}
 	}
-	return m.KV.Get(ctx, k, opts...)
+	return f.KV.Get(ctx, k, opts...)
 }
 
 func TestE29OutcomeThatCannotBeFoundIsATimeout(t *testing.T) {

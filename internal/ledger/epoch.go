@@ -10,6 +10,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/ledger/address"
+	"github.com/coffer-dev/coffer/internal/ledger/etcdnode"
 	"github.com/coffer-dev/coffer/internal/seal"
 )
 
@@ -67,9 +69,9 @@ var errNew = errors.New("the store is new")
 // is errNew.
 func (l *Ledger) load(ctx context.Context) (*state, error) {
 	epochKey, ringKey := Key{Tenant: System, Kind: kindEpoch}, Key{Tenant: System, Kind: kindKeyring}
-	res, err := l.kv.Txn(ctx).Then(clientv3.OpGet(epochKey.text()), clientv3.OpGet(ringKey.text())).Commit()
+	res, err := l.kv.Txn(ctx).Then(clientv3.OpGet(epochKey.Text()), clientv3.OpGet(ringKey.Text())).Commit()
 	if err != nil {
-		return nil, classify(err)
+		return nil, etcdnode.Classify(err)
 	}
 	e, r := res.Responses[0].GetResponseRange().Kvs, res.Responses[1].GetResponseRange().Kvs
 	if len(e) == 0 && len(r) == 0 {
@@ -90,7 +92,7 @@ func (l *Ledger) load(ctx context.Context) (*state, error) {
 			return nil, err
 		}
 	}
-	text, _, err := st.ring.Open(epochKey.address(), e[0].Value)
+	text, _, err := st.ring.Open(epochKey.Seal(), e[0].Value)
 	if err != nil {
 		return nil, l.corrupt(epochKey, err)
 	}
@@ -118,11 +120,11 @@ func (l *Ledger) moveOn(ctx context.Context, st *state, change *ringChange) erro
 	c, cancel := context.WithTimeout(ctx, l.c.CommitTimeout)
 	defer cancel()
 	res, err := l.kv.Txn(c).If(
-		clientv3.Compare(clientv3.ModRevision(Key{Tenant: System, Kind: kindEpoch}.text()), "=", st.epochRev),
-		clientv3.Compare(clientv3.ModRevision(Key{Tenant: System, Kind: kindKeyring}.text()), "=", st.ringRev),
+		clientv3.Compare(clientv3.ModRevision(Key{Tenant: System, Kind: kindEpoch}.Text()), "=", st.epochRev),
+		clientv3.Compare(clientv3.ModRevision(Key{Tenant: System, Kind: kindKeyring}.Text()), "=", st.ringRev),
 	).Then(ops...).Commit()
 	if err != nil {
-		return classify(err)
+		return etcdnode.Classify(err)
 	}
 	if res.Succeeded && change != nil {
 		l.unsaved.Add(-change.seals)
@@ -143,19 +145,19 @@ func (l *Ledger) moveOps(st *state, change *ringChange) ([]clientv3.Op, error) {
 	if change != nil {
 		under = change.ring
 	}
-	next := versionText(st.epoch + 1)
-	now, err := under.Seal(epochKey.address(), []byte(next))
+	next := address.Number(st.epoch + 1)
+	now, err := under.Seal(epochKey.Seal(), []byte(next))
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "seal epoch")
 	}
 	history := Key{Tenant: System, Kind: kindEpochs, Path: next}
-	past, err := under.Seal(history.address(), []byte(l.Now().UTC().Format(time.RFC3339)))
+	past, err := under.Seal(history.Seal(), []byte(l.Now().UTC().Format(time.RFC3339)))
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "seal epoch")
 	}
-	ops := []clientv3.Op{clientv3.OpPut(epochKey.text(), string(now)), clientv3.OpPut(history.text(), string(past))}
+	ops := []clientv3.Op{clientv3.OpPut(epochKey.Text(), string(now)), clientv3.OpPut(history.Text(), string(past))}
 	if change != nil {
-		ops = append(ops, clientv3.OpPut(ringKey.text(), string(change.wrapped)))
+		ops = append(ops, clientv3.OpPut(ringKey.Text(), string(change.wrapped)))
 	}
 	return ops, nil
 }

@@ -1,57 +1,19 @@
 package ledger
 
 import (
-	"context"
 	"errors"
-	"time"
-
-	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 
 	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/ledger/etcdnode"
 )
 
 // CodeFull marks an Unavailable fault: the database quota or the disk is used up.
-const CodeFull = "STORAGE_FULL"
+const CodeFull = etcdnode.CodeFull
 
 // CodeSealed marks an Unavailable fault: no key encryption key opens the keyring.
 const CodeSealed = "SEALED"
 
-func unavailable(cause error) error {
-	return &fault.Error{Kind: fault.Unavailable, Detail: "the store is unavailable", Cause: cause, RetryAfter: time.Second}
-}
-
-func full(cause error) error {
-	return &fault.Error{
-		Kind: fault.Unavailable, Code: CodeFull, Detail: "the store is full",
-		Cause: cause, RetryAfter: 10 * time.Second,
-	}
-}
-
-// classify turns an etcd error of a read, or a definite one of a commit, into a fault.
-func classify(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, rpctypes.ErrNoSpace):
-		return full(err)
-	case errors.Is(err, rpctypes.ErrRequestTooLarge), errors.Is(err, rpctypes.ErrTooManyOps):
-		return fault.Wrap(fault.TooLarge, err, "the change is too large for one transaction")
-	case errors.Is(err, context.Canceled):
-		return fault.Wrap(fault.Timeout, err, "the request was abandoned")
-	default:
-		return unavailable(err)
-	}
-}
-
-// definite says whether a failed commit certainly did not and will not happen.
-func definite(err error) bool {
-	for _, e := range []error{
-		rpctypes.ErrNoSpace, rpctypes.ErrRequestTooLarge, rpctypes.ErrTooManyOps, rpctypes.ErrDuplicateKey,
-		rpctypes.ErrTooManyRequests, rpctypes.ErrNoLeader, rpctypes.ErrPermissionDenied,
-	} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+// IsFull says whether err means that the store takes no more writes for want of room.
+func IsFull(err error) bool {
+	return errors.Is(err, fault.Unavailable) && fault.CodeOf(err) == CodeFull
 }

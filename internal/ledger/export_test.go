@@ -13,9 +13,6 @@ func OpenWith(ctx context.Context, c Config, wrap func(clientv3.KV) clientv3.KV)
 	return l.start(ctx)
 }
 
-// Text is the etcd key of a record.
-func (k Key) Text() string { return k.text() }
-
 // Etcd is the client that the ledger uses.
 func (l *Ledger) Etcd() *clientv3.Client { return l.etcd }
 

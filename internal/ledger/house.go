@@ -24,7 +24,7 @@ func (l *Ledger) Stats(ctx context.Context) Stats {
 	s := Stats{
 		Commits: l.stats.commits.Load(), Retries: l.stats.retries.Load(), Conflicts: l.stats.conflicts.Load(),
 		Ambiguous: l.stats.ambiguous.Load(), Corrupt: l.stats.corrupt.Load(), Resealed: l.stats.resealed.Load(),
-		Full: l.noRoom.Load() || l.noDisk.Load(), Sealed: l.state.Load() == nil,
+		Full: l.keeper.QuotaFull() || l.keeper.DiskFull(), Sealed: l.state.Load() == nil,
 	}
 	if u, err := l.c.Node.Usage(ctx); err == nil {
 		s.Used, s.Quota = u.Used, u.Quota
@@ -44,12 +44,11 @@ type chore struct {
 // keepHouse runs each chore on its own until ctx ends: a long one, such as resealing
 // everything, must not hold up the disk watch or the compaction.
 func (l *Ledger) keepHouse(ctx context.Context) {
-	compact := compaction{l: l}
 	for _, c := range []chore{
-		{name: "watch the disk", every: time.Second, do: l.watchDisk},
-		{name: "compact", every: l.c.CompactEvery, do: compact.run},
-		{name: "make room", every: l.roomPace(), do: l.makeRoom},
-		{name: "clear the quota alarm", every: 2 * time.Second, do: l.clearAlarm},
+		{name: "watch the disk", every: time.Second, do: l.keeper.WatchDisk},
+		{name: "compact", every: l.c.CompactEvery, do: l.keeper.Compact},
+		{name: "make room", every: l.keeper.RoomPace(), do: l.keeper.MakeRoom},
+		{name: "clear the quota alarm", every: 2 * time.Second, do: l.keeper.ClearAlarm},
 		{name: "keep the keyring", every: time.Minute, do: l.keepKeys},
 		{name: "reseal", every: 5 * time.Second, do: l.resealStale},
 		{name: "trim the event log", every: l.c.TrimEvery, do: l.trimAll},
@@ -107,32 +106,6 @@ func (l *Ledger) endEpoch(ctx context.Context) error {
 	return nil
 }
 
-// compaction drops revisions older than its last run saw. Records are not history:
-// nothing reads old revisions but snapshots and transactions under way.
-type compaction struct {
-	l    *Ledger
-	seen int64 // newest revision at the last run
-	done int64 // compacted up to here
-}
-
-func (k *compaction) run(ctx context.Context) error {
-	_, _, rev, err := k.l.getAt(ctx, Key{Tenant: System, Kind: kindEpoch}, 0)
-	if err != nil {
-		return err
-	}
-	to := k.seen
-	if k.seen = rev; to <= k.done {
-		return nil
-	}
-	c, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	if _, err := k.l.kv.Compact(c, to); err != nil && !isCompacted(err) {
-		return classify(err)
-	}
-	k.done = to
-	return nil
-}
-
 // resealStale works through what is under older data keys, while there are any.
 func (l *Ledger) resealStale(ctx context.Context) error {
 	st, err := l.current()
@@ -144,4 +117,29 @@ func (l *Ledger) resealStale(ctx context.Context) error {
 		l.clean = st.ring // every commit since this ring seals under its active key
 	}
 	return err
+}
+
+// kindTurn marks when a chore that must not run on several processes at once began.
+const kindTurn Kind = "turn"
+
+// defragment gives freed pages back to the file system. Members of a cluster pause
+// while it runs on them, so only one process may go through them.
+func (l *Ledger) defragment(ctx context.Context) error {
+	mine := false
+	_, err := l.Txn(ctx, func(tx *Tx) error {
+		key := Key{Tenant: System, Kind: kindTurn, Path: "defragment"}
+		last, ok, err := tx.Get(ctx, key)
+		if err != nil {
+			return err
+		}
+		began, err := time.Parse(time.RFC3339, string(last.Value))
+		if mine = !ok || err != nil || l.Now().Sub(began) > 12*time.Hour; !mine {
+			return nil
+		}
+		return tx.Put(key, []byte(l.Now().UTC().Format(time.RFC3339)))
+	})
+	if err != nil || !mine {
+		return err
+	}
+	return l.c.Node.Defragment(ctx)
 }

@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/ledger/address"
+	"github.com/coffer-dev/coffer/internal/ledger/etcdnode"
 	"github.com/coffer-dev/coffer/internal/seal"
 )
 
@@ -147,7 +149,7 @@ func (l *Ledger) scan(ctx context.Context, visit func([]scanned) error) error {
 func sealedOnly(kvs []*mvccpb.KeyValue) []scanned {
 	found := make([]scanned, 0, len(kvs))
 	for _, kv := range kvs {
-		if id, ok := seal.KeyID(kv.Value); ok && string(kv.Key) != (Key{Tenant: System, Kind: kindKeyring}).text() {
+		if id, ok := seal.KeyID(kv.Value); ok && string(kv.Key) != (Key{Tenant: System, Kind: kindKeyring}).Text() {
 			found = append(found, scanned{string(kv.Key), kv.Value, kv.ModRevision, id})
 		}
 	}
@@ -184,21 +186,21 @@ func (l *Ledger) reseal(ctx context.Context, st *state) (int64, error) {
 
 // resealOne says whether the record could be opened: what is broken stays as it is.
 func (l *Ledger) resealOne(ctx context.Context, st *state, r scanned) (tried bool, err error) {
-	k, err := parseKey(r.key)
+	k, err := address.Parse(r.key)
 	if err != nil {
 		return false, err
 	}
-	plain, _, err := st.ring.Open(k.address(), r.value)
+	plain, _, err := st.ring.Open(k.Seal(), r.value)
 	if err != nil {
 		l.c.Log.Error("a stale record cannot be opened", "kind", string(k.Kind))
 		return false, nil
 	}
-	sealed, err := st.ring.Seal(k.address(), plain)
+	sealed, err := st.ring.Seal(k.Seal(), plain)
 	if err != nil {
 		return true, fault.Wrap(fault.Internal, err, "seal record")
 	}
 	// Under another ring the key that seals here may be on its way out.
-	ring := Key{Tenant: System, Kind: kindKeyring}.text()
+	ring := Key{Tenant: System, Kind: kindKeyring}.Text()
 	c, cancel := context.WithTimeout(ctx, l.c.CommitTimeout)
 	defer cancel()
 	res, err := l.kv.Txn(c).If(
@@ -208,7 +210,7 @@ func (l *Ledger) resealOne(ctx context.Context, st *state, r scanned) (tried boo
 	if err == nil && res.Succeeded {
 		l.stats.resealed.Add(1)
 	}
-	return true, classify(err)
+	return true, etcdnode.Classify(err)
 }
 
 // flushSeals is after how many seals of this process the count is stored.

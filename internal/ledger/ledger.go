@@ -11,6 +11,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/coffer-dev/coffer/internal/ledger/etcdnode"
+	"github.com/coffer-dev/coffer/internal/ledger/upkeep"
 	"github.com/coffer-dev/coffer/internal/seal"
 )
 
@@ -46,12 +47,12 @@ type Ledger struct {
 	etcd *clientv3.Client
 	kv   clientv3.KV // of etcd; tests put faults in its way
 
+	keeper *upkeep.Keeper
+
 	state   atomic.Pointer[state] // nil while sealed
 	reload  chan struct{}         // holds one token while the state is read again
 	emitted atomic.Int64          // what this process wrote under the current epoch
 	bump    chan struct{}         // the epoch holds enough
-	noDisk  atomic.Bool           // the disk is nearly full: no write at all
-	noRoom  atomic.Bool           // the quota is used up: no write but what frees
 	unsaved atomic.Int64          // seals of this process that the stored keyring lacks
 	clean   *seal.Keyring         // no record is stale under this ring; of resealStale alone
 	stats   stats
@@ -79,6 +80,7 @@ func prepare(c Config) *Ledger {
 	c = c.withDefaults()
 	return &Ledger{
 		c: c, etcd: c.Node.Client, kv: c.Node.Client,
+		keeper: upkeep.New(upkeep.Config{Node: c.Node, Log: c.Log, DiskFree: c.DiskFree, MinFree: c.MinFree}),
 		reload: make(chan struct{}, 1), bump: make(chan struct{}, 1),
 	}
 }
@@ -131,8 +133,8 @@ func (l *Ledger) Ready(ctx context.Context) error {
 	}
 	c, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	_, err := l.kv.Get(c, Key{Tenant: System, Kind: kindEpoch}.text(), clientv3.WithKeysOnly())
-	return classify(err)
+	_, err := l.kv.Get(c, Key{Tenant: System, Kind: kindEpoch}.Text(), clientv3.WithKeysOnly())
+	return etcdnode.Classify(err)
 }
 
 // Alone says whether no other process can be at work on the same store.

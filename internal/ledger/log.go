@@ -177,7 +177,7 @@ func (l *Ledger) Ring(ctx context.Context, tenant string) <-chan struct{} {
 func (l *Ledger) listen(ctx context.Context, s Span, bell chan<- struct{}) {
 	c, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
-	watch := l.etcd.Watch(c, s.from, clientv3.WithRange(s.to), clientv3.WithCreatedNotify(), clientv3.WithFilterDelete())
+	watch := l.etcd.Watch(c, s.From, clientv3.WithRange(s.To), clientv3.WithCreatedNotify(), clientv3.WithFilterDelete())
 	for res := range watch {
 		if res.Err() != nil {
 			break
@@ -191,9 +191,4 @@ func (l *Ledger) listen(ctx context.Context, s Span, bell chan<- struct{}) {
 	case <-ctx.Done():
 	case <-time.After(100 * time.Millisecond):
 	}
-}
-
-// IsFull says whether err means that the store takes no more writes for want of room.
-func IsFull(err error) bool {
-	return errors.Is(err, fault.Unavailable) && fault.CodeOf(err) == CodeFull
 }

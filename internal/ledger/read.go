@@ -11,6 +11,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/ledger/address"
+	"github.com/coffer-dev/coffer/internal/ledger/etcdnode"
 	"github.com/coffer-dev/coffer/internal/seal"
 )
 
@@ -62,14 +64,14 @@ func (l *Ledger) Get(ctx context.Context, k Key) (Record, bool, error) {
 
 // getAt reads at a revision, 0 the newest, and tells the revision that it saw.
 func (l *Ledger) getAt(ctx context.Context, k Key, rev int64) (Record, bool, int64, error) {
-	if err := k.check(); err != nil {
+	if err := k.Check(); err != nil {
 		return Record{}, false, 0, err
 	}
 	st, err := l.current()
 	if err != nil {
 		return Record{}, false, 0, err
 	}
-	res, err := l.fetch(ctx, k.text(), rev)
+	res, err := l.fetch(ctx, k.Text(), rev)
 	if err != nil {
 		return Record{}, false, 0, err
 	}
@@ -89,10 +91,10 @@ func (l *Ledger) loadAt(ctx context.Context, keys []Key, rev int64) ([]Record, i
 	}
 	ops := make([]clientv3.Op, len(keys))
 	for i, k := range keys {
-		if err := k.check(); err != nil {
+		if err := k.Check(); err != nil {
 			return nil, 0, err
 		}
-		ops[i] = clientv3.OpGet(k.text(), clientv3.WithRev(rev))
+		ops[i] = clientv3.OpGet(k.Text(), clientv3.WithRev(rev))
 	}
 	c, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -189,11 +191,11 @@ func (l *Ledger) rangeAt(ctx context.Context, s Span, limit int, rev int64, keys
 		if limit > 0 {
 			n = min(n, limit-len(out))
 		}
-		opts := []clientv3.OpOption{clientv3.WithRange(s.to), clientv3.WithLimit(int64(n))}
+		opts := []clientv3.OpOption{clientv3.WithRange(s.To), clientv3.WithLimit(int64(n))}
 		if keysOnly {
 			opts = append(opts, clientv3.WithKeysOnly())
 		}
-		res, err := l.fetch(ctx, s.from, rev, opts...)
+		res, err := l.fetch(ctx, s.From, rev, opts...)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -210,7 +212,7 @@ func (l *Ledger) rangeAt(ctx context.Context, s Span, limit int, rev int64, keys
 		if !res.More || (limit > 0 && len(out) >= limit) {
 			return out, rev, nil
 		}
-		s.from = string(res.Kvs[len(res.Kvs)-1].Key) + "\x00"
+		s.From = string(res.Kvs[len(res.Kvs)-1].Key) + "\x00"
 	}
 }
 
@@ -218,24 +220,24 @@ func (l *Ledger) openOrName(ctx context.Context, st *state, kv *mvccpb.KeyValue,
 	if !keysOnly {
 		return l.open(ctx, st, kv)
 	}
-	k, err := parseKey(string(kv.Key))
+	k, err := address.Parse(string(kv.Key))
 	return Record{Key: k, Revision: kv.ModRevision, Created: kv.CreateRevision}, err
 }
 
 // open unseals one record. A record under a key that this process has not seen yet
 // makes it read the keyring again, unless that was done since the record was written.
 func (l *Ledger) open(ctx context.Context, st *state, kv *mvccpb.KeyValue) (Record, error) {
-	k, err := parseKey(string(kv.Key))
+	k, err := address.Parse(string(kv.Key))
 	if err != nil {
 		return Record{}, err
 	}
-	value, stale, err := st.ring.Open(k.address(), kv.Value)
+	value, stale, err := st.ring.Open(k.Seal(), kv.Value)
 	if unknown := (*seal.UnknownKeyError)(nil); errors.As(err, &unknown) {
 		// The ring that a record is under was stored before the record.
 		if st, err = l.refresh(ctx, kv.ModRevision); err != nil {
 			return Record{}, err
 		}
-		value, stale, err = st.ring.Open(k.address(), kv.Value)
+		value, stale, err = st.ring.Open(k.Seal(), kv.Value)
 	}
 	if err != nil {
 		return Record{}, l.corrupt(k, err)
@@ -256,5 +258,5 @@ func classifyRead(err error) error {
 	if isCompacted(err) {
 		return errCompacted
 	}
-	return classify(err)
+	return etcdnode.Classify(err)
 }

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/coffer-dev/coffer/internal/ledger/address"
+	"github.com/coffer-dev/coffer/internal/ledger/etcdnode"
 )
 
 // history is the epochs as they were at one time, oldest first. The last is current.
@@ -67,7 +70,7 @@ func (l *Ledger) trimAll(ctx context.Context) error {
 	if err := l.sweep(ctx, h[free]); err != nil || oldest == 0 {
 		return err
 	}
-	return l.drop(ctx, Span{Under(System, kindEpochs, "").from, h[oldest].Key.text()})
+	return l.drop(ctx, Span{From: Under(System, kindEpochs, "").From, To: h[oldest].Key.Text()})
 }
 
 // trim cuts a tenant's log by whole epochs before free: those that are too old, or
@@ -84,7 +87,7 @@ func (l *Ledger) trim(ctx context.Context, tenant string, h history, free int) (
 		return begins, err
 	}
 	gone := Under(tenant, kindEvent, "")
-	gone.to = gone.from + h[first].Key.Path
+	gone.To = gone.From + h[first].Key.Path
 	last := sequence(h[first].Created-1, MaxEvents-1)
 	_, err = l.Txn(ctx, func(tx *Tx) error {
 		// Another member may have cut more: the mark never goes back.
@@ -131,7 +134,7 @@ func (l *Ledger) firstKept(ctx context.Context, tenant string, h history, begins
 }
 
 func (l *Ledger) count(ctx context.Context, s Span) (int, error) {
-	res, err := l.fetch(ctx, s.from, 0, clientv3.WithRange(s.to), clientv3.WithCountOnly())
+	res, err := l.fetch(ctx, s.From, 0, clientv3.WithRange(s.To), clientv3.WithCountOnly())
 	if err != nil {
 		return 0, err
 	}
@@ -150,7 +153,7 @@ func (l *Ledger) tenants(ctx context.Context) ([]string, error) {
 		if len(res.Kvs) == 0 {
 			return out, nil
 		}
-		k, err := parseKey(string(res.Kvs[0].Key))
+		k, err := address.Parse(string(res.Kvs[0].Key))
 		if err != nil {
 			return nil, err
 		}
@@ -165,7 +168,7 @@ func (l *Ledger) tenants(ctx context.Context) ([]string, error) {
 // any more, and who asks after its own commit has asked.
 func (l *Ledger) sweep(ctx context.Context, before Record) error {
 	gone := Under(System, kindMutation, "")
-	gone.to = gone.from + before.Key.Path
+	gone.To = gone.From + before.Key.Path
 	return l.drop(ctx, gone)
 }
 
@@ -176,6 +179,6 @@ func (l *Ledger) drop(ctx context.Context, gone Span) error {
 	}
 	c, cancel := context.WithTimeout(ctx, l.c.CommitTimeout)
 	defer cancel()
-	_, err := l.kv.Delete(c, gone.from, clientv3.WithRange(gone.to))
-	return classify(err)
+	_, err := l.kv.Delete(c, gone.From, clientv3.WithRange(gone.To))
+	return etcdnode.Classify(err)
 }

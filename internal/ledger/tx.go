@@ -42,11 +42,11 @@ func (t *Tx) ID() string { return t.id }
 
 // Get reads one record: what this transaction wrote, else the snapshot.
 func (t *Tx) Get(ctx context.Context, k Key) (Record, bool, error) {
-	text := k.text()
+	text := k.Text()
 	if p, ok := t.puts[text]; ok {
 		return Record{Key: k, Value: p.value}, true, nil
 	}
-	if slices.Contains(t.drops, k) || slices.ContainsFunc(t.gone, func(s Span) bool { return s.holds(text) }) {
+	if slices.Contains(t.drops, k) || slices.ContainsFunc(t.gone, func(s Span) bool { return s.Holds(text) }) {
 		return Record{}, false, nil
 	}
 	if r, ok := t.kept[text]; ok {
@@ -68,7 +68,7 @@ func (t *Tx) Load(ctx context.Context, keys ...Key) error {
 		return nil
 	}
 	keys = slices.DeleteFunc(slices.Clone(keys), func(k Key) bool {
-		_, known := t.kept[k.text()]
+		_, known := t.kept[k.Text()]
 		return known
 	})
 	if len(keys) == 0 {
@@ -83,7 +83,7 @@ func (t *Tx) Load(ctx context.Context, keys ...Key) error {
 		t.kept = make(map[string]Record, len(keys))
 	}
 	for i, r := range rs {
-		text := keys[i].text()
+		text := keys[i].Text()
 		t.kept[text], t.reads[text] = r, r.Revision
 	}
 	return nil
@@ -108,11 +108,11 @@ func (t *Tx) span(ctx context.Context, s Span, limit int, keysOnly bool) ([]Reco
 	}
 	t.rev = rev0(t.rev, rev)
 	if limit > 0 && len(rs) == limit {
-		s.to = rs[limit-1].Key.text() + "\x00"
+		s.To = rs[limit-1].Key.Text() + "\x00"
 	}
 	t.spans = append(t.spans, s)
 	for _, r := range rs {
-		t.reads[r.Key.text()] = r.Revision
+		t.reads[r.Key.Text()] = r.Revision
 	}
 	return rs, nil
 }
@@ -126,10 +126,10 @@ func rev0(have, got int64) int64 {
 
 // Put writes a record when the transaction commits. The value is kept, not copied.
 func (t *Tx) Put(k Key, value []byte) error {
-	if err := k.check(); err != nil {
+	if err := k.Check(); err != nil {
 		return err
 	}
-	text := k.text()
+	text := k.Text()
 	if _, again := t.puts[text]; !again {
 		t.order = append(t.order, text)
 	}
@@ -140,10 +140,10 @@ func (t *Tx) Put(k Key, value []byte) error {
 
 // Delete removes a record when the transaction commits; an absent one is no error.
 func (t *Tx) Delete(k Key) error {
-	if err := k.check(); err != nil {
+	if err := k.Check(); err != nil {
 		return err
 	}
-	t.unput(func(text string) bool { return text == k.text() })
+	t.unput(func(text string) bool { return text == k.Text() })
 	if !slices.Contains(t.drops, k) {
 		t.drops = append(t.drops, k)
 	}
@@ -153,8 +153,8 @@ func (t *Tx) Delete(k Key) error {
 // DeleteSpan removes all records of a span when the transaction commits, also
 // those that this transaction has written so far.
 func (t *Tx) DeleteSpan(s Span) {
-	t.unput(s.holds)
-	t.drops = slices.DeleteFunc(t.drops, func(k Key) bool { return s.holds(k.text()) })
+	t.unput(s.Holds)
+	t.drops = slices.DeleteFunc(t.drops, func(k Key) bool { return s.Holds(k.Text()) })
 	t.gone = append(t.gone, s)
 }
 

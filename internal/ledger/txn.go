@@ -12,6 +12,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/coffer-dev/coffer/internal/fault"
+	"github.com/coffer-dev/coffer/internal/ledger/address"
 	"github.com/coffer-dev/coffer/internal/ledger/etcdnode"
 )
 
@@ -87,11 +88,11 @@ func (l *Ledger) commit(ctx context.Context, tx *Tx) (int64, error) {
 	sent := time.Now()
 	c, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.c.CommitTimeout)
 	defer cancel()
-	epoch := Key{Tenant: System, Kind: kindEpoch}.text()
+	epoch := Key{Tenant: System, Kind: kindEpoch}.Text()
 	res, err := l.kv.Txn(c).If(cmps...).Then(nest(ops, len(cmps))...).Else(clientv3.OpGet(epoch, clientv3.WithKeysOnly())).Commit()
 	switch {
-	case err != nil && definite(err):
-		return 0, classify(err)
+	case err != nil && etcdnode.Definite(err):
+		return 0, etcdnode.Classify(err)
 	case err != nil:
 		return l.resolve(ctx, tx, sent, err)
 	case !res.Succeeded:
@@ -108,13 +109,13 @@ func (l *Ledger) commit(ctx context.Context, tx *Tx) (int64, error) {
 
 // compares guard everything that was read, and the epoch.
 func (t *Tx) compares() []clientv3.Cmp {
-	epoch := Key{Tenant: System, Kind: kindEpoch}.text()
+	epoch := Key{Tenant: System, Kind: kindEpoch}.Text()
 	cmps := []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(epoch), "=", t.st.epochRev)}
 	for text, rev := range t.reads {
 		cmps = append(cmps, clientv3.Compare(clientv3.ModRevision(text), "=", rev))
 	}
 	for _, s := range t.spans {
-		cmps = append(cmps, clientv3.Compare(clientv3.ModRevision(s.from), "<", t.rev+1).WithRange(s.to))
+		cmps = append(cmps, clientv3.Compare(clientv3.ModRevision(s.From), "<", t.rev+1).WithRange(s.To))
 	}
 	return cmps
 }
@@ -124,14 +125,14 @@ func (t *Tx) compares() []clientv3.Cmp {
 func (t *Tx) ops() ([]clientv3.Op, error) {
 	ops, size := t.deletions(), 0
 	add := func(k Key, value []byte) error {
-		sealed, err := t.st.ring.Seal(k.address(), value)
+		sealed, err := t.st.ring.Seal(k.Seal(), value)
 		if err != nil {
 			return fault.Wrap(fault.Internal, err, "seal record")
 		}
 		if size += len(sealed); size > etcdnode.MaxRequestBytes {
 			return fault.New(fault.TooLarge, "the change is too large for one transaction")
 		}
-		op := clientv3.OpPut(k.text(), "")
+		op := clientv3.OpPut(k.Text(), "")
 		op.WithValueBytes(sealed)
 		ops = append(ops, op)
 		return nil
@@ -163,20 +164,20 @@ func (t *Tx) deletions() []clientv3.Op {
 	ops := make([]clientv3.Op, 0, len(t.gone)+len(t.drops)+len(t.order)+len(t.told)+1)
 	for _, s := range t.gone {
 		for _, text := range slices.Sorted(slices.Values(t.order)) {
-			if !s.holds(text) {
+			if !s.Holds(text) {
 				continue
 			}
-			if text > s.from {
-				ops = append(ops, clientv3.OpDelete(s.from, clientv3.WithRange(text)))
+			if text > s.From {
+				ops = append(ops, clientv3.OpDelete(s.From, clientv3.WithRange(text)))
 			}
-			s.from = text + sep
+			s.From = text + address.Sep
 		}
-		if s.from < s.to {
-			ops = append(ops, clientv3.OpDelete(s.from, clientv3.WithRange(s.to)))
+		if s.From < s.To {
+			ops = append(ops, clientv3.OpDelete(s.From, clientv3.WithRange(s.To)))
 		}
 	}
 	for _, k := range t.drops {
-		ops = append(ops, clientv3.OpDelete(k.text()))
+		ops = append(ops, clientv3.OpDelete(k.Text()))
 	}
 	return ops
 }
@@ -203,7 +204,7 @@ func nest(ops []clientv3.Op, cmps int) []clientv3.Op {
 
 // logKey is where the events of a tenant go; without a tenant, the mutation record.
 func (t *Tx) logKey(tenant string) Key {
-	path := versionText(t.st.epoch) + "/" + t.id
+	path := address.Number(t.st.epoch) + "/" + t.id
 	if tenant == "" {
 		return Key{Tenant: System, Kind: kindMutation, Path: path}
 	}
@@ -232,7 +233,7 @@ func (l *Ledger) resolve(ctx context.Context, tx *Tx, sent time.Time, cause erro
 	if err := l.fence(c, tx.st); err != nil {
 		return 0, fault.Wrap(fault.Timeout, errors.Join(cause, err), "the outcome of the change is unknown")
 	}
-	res, err := l.kv.Get(c, tx.marker().text(), clientv3.WithKeysOnly())
+	res, err := l.kv.Get(c, tx.marker().Text(), clientv3.WithKeysOnly())
 	switch {
 	case err != nil:
 		return 0, fault.Wrap(fault.Timeout, errors.Join(cause, err), "the outcome of the change is unknown")
@@ -247,11 +248,11 @@ func (l *Ledger) resolve(ctx context.Context, tx *Tx, sent time.Time, cause erro
 // room refuses what the disk or the quota has no room for. What frees room goes on
 // while the quota's reserve lasts.
 func (l *Ledger) room(tx *Tx) error {
-	if l.noDisk.Load() && len(tx.puts) > 0 {
-		return full(errors.New("too little free disk space"))
+	if l.keeper.DiskFull() && len(tx.puts) > 0 {
+		return etcdnode.Full(errors.New("too little free disk space"))
 	}
-	if l.noRoom.Load() && !tx.frees() {
-		return full(errors.New("the quota is used up"))
+	if l.keeper.QuotaFull() && !tx.frees() {
+		return etcdnode.Full(errors.New("the quota is used up"))
 	}
 	return nil
 }
@@ -278,7 +279,8 @@ func pause(ctx context.Context, attempt int) error {
 	if attempt == 0 {
 		return ctx.Err()
 	}
-	t := time.NewTimer(time.Duration(rand.Int64N(int64(min(attempt, 8)) * int64(time.Millisecond))))
+	longest := time.Duration(min(attempt, 8)) * time.Millisecond
+	t := time.NewTimer(rand.N(longest)) //nolint:gosec // spreads retries, keeps no secret
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
