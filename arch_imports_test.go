@@ -52,7 +52,7 @@ func importTable() []row {
 		{"internal/subscriptions", vocabulary + " " + concepts + " " + ledger, "a use case reaches adapters and other use cases through interfaces of its own"},
 		{"internal/keys", vocabulary + " " + concepts + " " + ledger, "a use case reaches adapters and other use cases through interfaces of its own"},
 		{"internal/door/...", vocabulary + " internal/identity internal/door " + useCases, "a door translates a wire into a use case: it knows no adapter, no ledger and no other door"},
-		{"internal/bus/...", vocabulary + " internal/identity internal/bus " + useCases, "the bus translates records into use cases: it knows no adapter, no ledger and no door"},
+		{"internal/bus/...", vocabulary + " internal/identity internal/event internal/bus " + useCases, "the bus translates records into use cases and follows the event log: it knows no adapter, no ledger and no door"},
 		{"internal/daemon/...", everything, ""},
 		{"cmd/...", everything, ""},
 		{"bench/...", everything, ""},
