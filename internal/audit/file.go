@@ -15,8 +15,9 @@ const CodeUnavailable = "AUDIT_UNAVAILABLE"
 
 // Defaults of FileConfig.
 const (
-	DefaultWait  = 2 * time.Second
-	DefaultRetry = time.Second
+	DefaultWait   = 2 * time.Second
+	DefaultRetry  = time.Second
+	DefaultLinger = 10 * time.Millisecond
 )
 
 // FileConfig says where records go and how long callers wait.
@@ -29,6 +30,9 @@ type FileConfig struct {
 	// Retry is how often a failing sink tries by itself to recover and to write the
 	// outcomes it owes; 0 is DefaultRetry. A new Keep always tries at once.
 	Retry time.Duration
+	// Linger is the longest that a written outcome waits for an fsync that an attempt
+	// needs too; 0 is DefaultLinger.
+	Linger time.Duration
 	// Open opens the file behind Path and tells its length; nil is OpenDisk.
 	Open func(path string) (Disk, int64, error)
 	// Observe hears of every batch, from the writer's goroutine: it must not block.
@@ -36,7 +40,7 @@ type FileConfig struct {
 	Observe func(Batch)
 	// Now is the clock for Batch.Took; nil is time.Now.
 	Now func() time.Time
-	// After makes the timers of Wait and Retry; nil is time.After.
+	// After makes the timers of Wait, Retry and Linger; nil is time.After.
 	After func(time.Duration) <-chan time.Time
 }
 
@@ -83,6 +87,9 @@ func OpenFile(cfg FileConfig) (*File, error) {
 	}
 	if cfg.Retry <= 0 {
 		cfg.Retry = DefaultRetry
+	}
+	if cfg.Linger <= 0 {
+		cfg.Linger = DefaultLinger
 	}
 	if cfg.Open == nil {
 		cfg.Open = OpenDisk

@@ -3,6 +3,7 @@ package audit
 import (
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/coffer-dev/coffer/internal/fault"
@@ -15,15 +16,19 @@ var (
 
 // writer owns the disk; everything here runs in its one goroutine.
 //
-// Invariant: the first good bytes of the disk are durable whole lines. What lies
-// behind them, after a failure, is of no worth: it is cut off before the next
-// write, and what is owed of it stands in owed.
+// Invariant: the first good bytes of the disk are durable whole lines. Behind them
+// stand the loose outcomes, whole lines too, until the next fsync. After a failure
+// what lies behind good is of no worth: it is cut off before the next write, and
+// what is owed of it stands in owed.
 type writer struct {
 	file   *File
 	disk   Disk
 	good   int64
-	broken bool     // bytes may lie behind good, or an fsync failed
-	owed   []*entry // outcomes of finished mutations, not durable yet
+	broken bool             // bytes of no worth may lie behind good, or an fsync failed
+	owed   []*entry         // outcomes of finished mutations that are not in the file
+	loose  []*entry         // outcomes that are in the file and wait for an fsync
+	behind int64            // how many bytes were written behind good
+	linger <-chan time.Time // says that the loose ones have waited long enough; nil once it has
 	buf    []byte
 }
 
@@ -39,33 +44,51 @@ func (w *writer) run() {
 		select {
 		case <-f.bell:
 		case <-retry:
+		case <-w.linger:
+			w.linger = nil
 		case answer := <-f.reopen:
 			answer <- w.swap()
 			continue
 		case <-f.closing:
-			w.batch(f.take(nil))
+			w.batch(f.take(nil), true)
 			w.stop()
 			return
 		}
 		batch := f.take(spare)
-		w.batch(batch)
+		w.batch(batch, w.mustSync(batch))
 		clear(batch) // answered entries are not held by the spare queue
 		spare = batch
 	}
 }
 
-// batch commits entries and answers them. An empty batch probes a failing disk.
-func (w *writer) batch(entries []*entry) {
+// mustSync says whether a batch needs its fsync now: somebody waits for it, or the
+// loose outcomes have waited long enough. Outcomes alone need none: their callers
+// want them written, and the next attempt brings an fsync along.
+func (w *writer) mustSync(entries []*entry) bool {
+	waited := len(w.loose) > 0 && w.linger == nil
+	if len(entries) == 0 || len(w.owed) > 0 || w.broken || waited {
+		return true
+	}
+	return slices.ContainsFunc(entries, func(e *entry) bool { return !e.follow })
+}
+
+// batch commits entries and answers them. An empty batch syncs what is loose, or
+// probes a failing disk.
+func (w *writer) batch(entries []*entry, sync bool) {
 	f := w.file
-	if len(entries) == 0 && f.failing.Load() == nil {
+	if len(entries) == 0 && len(w.loose) == 0 && f.failing.Load() == nil {
 		return // the bell of an entry that was withdrawn, or came with the last batch
 	}
 	start := f.cfg.Now()
-	count := 0
-	for _, e := range entries {
-		count += e.count
+	count := records(w.loose) + records(entries)
+	err := w.write(entries)
+	if err == nil && !sync {
+		w.loosen(entries)
+		return
 	}
-	err := w.commit(entries)
+	if err == nil {
+		err = w.settle()
+	}
 	if err != nil {
 		w.owe(entries)
 		_ = w.mend() // at once, so that no half line stands in the file; retried before the next write
@@ -79,8 +102,8 @@ func (w *writer) batch(entries []*entry) {
 	}
 }
 
-// commit makes what is owed and then entries durable, all or nothing.
-func (w *writer) commit(entries []*entry) error {
+// write appends what is owed and then entries, and answers who wants no more.
+func (w *writer) write(entries []*entry) error {
 	if w.broken {
 		if err := w.mend(); err != nil {
 			return err
@@ -93,29 +116,50 @@ func (w *writer) commit(entries []*entry) error {
 	for _, e := range entries {
 		w.buf = append(w.buf, e.lines...)
 	}
-	w.broken = true // until the fsync says otherwise
+	w.broken = true // until it is known to be whole
 	if n, err := w.disk.Write(w.buf); err != nil {
 		return err
 	} else if n < len(w.buf) {
 		return io.ErrShortWrite
 	}
+	w.behind += int64(len(w.buf))
 	for _, e := range entries {
 		if e.follow {
 			e.answer(nil)
 		}
 	}
-	if err := w.disk.Sync(); err != nil {
-		return err
-	}
-	w.broken = false
-	w.good += int64(len(w.buf))
-	w.file.durable.Store(w.good)
-	w.owed = nil
 	return nil
 }
 
-// owe keeps the outcomes of a failed batch: their mutations have happened.
+// loosen leaves outcomes to the next fsync, which comes within Linger.
+func (w *writer) loosen(entries []*entry) {
+	if len(w.loose) == 0 {
+		w.linger = w.file.cfg.After(w.file.cfg.Linger)
+	}
+	w.loose, w.broken = append(w.loose, entries...), false
+}
+
+// settle makes durable what was written.
+func (w *writer) settle() error {
+	w.broken = true // until the fsync says otherwise
+	if err := w.disk.Sync(); err != nil {
+		return err
+	}
+	w.good += w.behind
+	w.file.durable.Store(w.good)
+	w.broken, w.owed = false, nil
+	w.tighten()
+	return nil
+}
+
+// tighten forgets what was loose: it is durable, or owed.
+func (w *writer) tighten() { w.loose, w.behind, w.linger = nil, 0, nil }
+
+// owe keeps the outcomes of a failed batch: their mutations have happened. What is
+// loose was written without a failure, so nothing is owed beside it.
 func (w *writer) owe(entries []*entry) {
+	w.owed = append(w.owed, w.loose...)
+	w.tighten()
 	for _, e := range entries {
 		if e.follow {
 			w.owed = append(w.owed, e)
@@ -136,6 +180,9 @@ func (w *writer) mend() error {
 // swap leaves the file for the one now at Path. Between batches everything
 // answered is durable in the old file, so nothing is carried over but what is owed.
 func (w *writer) swap() error {
+	if len(w.loose) > 0 && w.settle() != nil {
+		w.owe(nil)
+	}
 	if w.broken {
 		_ = w.disk.Truncate(w.good) // a dead disk is left as it is: this is the way off it
 	}
@@ -162,6 +209,13 @@ func (w *writer) stop() {
 	if err != nil {
 		w.file.lost = Unavailable(err)
 	}
+}
+
+func records(entries []*entry) (n int) {
+	for _, e := range entries {
+		n += e.count
+	}
+	return n
 }
 
 // answer wakes the caller; only the first answer counts.
