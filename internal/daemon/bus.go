@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/coffer-dev/coffer/internal/bus"
 	"github.com/coffer-dev/coffer/internal/bus/devbroker"
@@ -86,6 +87,10 @@ func (d *Daemon) busConfig() (bus.Config, error) {
 		Brokers: d.cfg.Kafka.Brokers, Prefix: d.cfg.Kafka.TopicPrefix, Tenant: d.cfg.Tenant.ID, Events: d.ledger,
 		AuditFile: path, Durable: d.sink.Durable, Node: host + path,
 		Cursors: cursors{ledger: d.ledger, tenant: d.cfg.Tenant.ID}, Log: d.log, Now: d.now,
+		Observe: bus.Observe{
+			Sent:   func(topic string, records int, _ time.Duration) { d.metrics.Mirrored(topic, records) },
+			Failed: d.metrics.MirrorFailed, Gap: d.metrics.MirrorGap,
+		},
 	}
 	if !d.cfg.Kafka.UseTLS {
 		return c, nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/coffer-dev/coffer/internal/activity"
 	"github.com/coffer-dev/coffer/internal/audit"
+	"github.com/coffer-dev/coffer/internal/bus"
 	"github.com/coffer-dev/coffer/internal/door/canonical"
 	"github.com/coffer-dev/coffer/internal/policy"
 	"github.com/coffer-dev/coffer/internal/policy/authzen"
@@ -27,8 +28,9 @@ func (d *Daemon) startTelemetry(context.Context) error {
 	for name := range d.cfg.Backends() {
 		providers = append(providers, name)
 	}
+	events, records := bus.Topics(d.cfg.Kafka.TopicPrefix)
 	d.metrics = telemetry.NewMetrics(telemetry.MetricsConfig{
-		Providers: providers, Doors: []string{"canonical"}, Routes: routes,
+		Providers: providers, Doors: []string{"canonical"}, Routes: routes, Topics: []string{events, records},
 	})
 	d.metrics.WatchLedger(d.ledgerStats)
 	d.health = telemetry.NewHealth(telemetry.HealthConfig{

@@ -18,6 +18,7 @@ type MetricsConfig struct {
 	Doors     []string // names of the doors
 	Routes    []string // route patterns as the route tables write them
 	Codes     []string // error codes beside those of the canonical door
+	Topics    []string // topics that the bus fills
 }
 
 // Metrics counts and times, on a registry of its own. Names without a prefix are
@@ -26,6 +27,7 @@ type MetricsConfig struct {
 type Metrics struct {
 	registry                        *prometheus.Registry
 	providers, doors, routes, codes labelSet
+	topics                          labelSet
 	reasons, effects, operations    labelSet
 
 	pep                                              *prometheus.HistogramVec
@@ -39,6 +41,7 @@ type Metrics struct {
 	auditRecords, auditTime                          prometheus.Histogram
 	auditFailures                                    prometheus.Counter
 	auditQueued                                      prometheus.Gauge
+	mirrored, mirrorFailures, mirrorGaps             *prometheus.CounterVec
 }
 
 // NewMetrics registers everything, with the process and Go collectors.
@@ -47,7 +50,7 @@ func NewMetrics(cfg MetricsConfig) *Metrics {
 		registry:  prometheus.NewRegistry(),
 		providers: newLabelSet(cfg.Providers), doors: newLabelSet(cfg.Doors), routes: newLabelSet(cfg.Routes),
 		codes: newLabelSet(codes(), cfg.Codes), reasons: newLabelSet(reasons()), effects: newLabelSet(effects()),
-		operations: newLabelSet(operations()),
+		operations: newLabelSet(operations()), topics: newLabelSet(cfg.Topics),
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -133,3 +136,16 @@ func (m *Metrics) AuditBatch(b audit.Batch) {
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// Mirrored counts records of a topic that the brokers acknowledged.
+func (m *Metrics) Mirrored(topic string, records int) {
+	m.mirrored.WithLabelValues(m.topics.of(topic)).Add(float64(records))
+}
+
+// MirrorFailed counts one try to send that came to nothing.
+func (m *Metrics) MirrorFailed(topic string) {
+	m.mirrorFailures.WithLabelValues(m.topics.of(topic)).Inc()
+}
+
+// MirrorGap counts that records were gone before they were mirrored.
+func (m *Metrics) MirrorGap(topic string) { m.mirrorGaps.WithLabelValues(m.topics.of(topic)).Inc() }

@@ -28,7 +28,7 @@ func scrape(t *testing.T, m *telemetry.Metrics) string {
 func metrics() *telemetry.Metrics {
 	return telemetry.NewMetrics(telemetry.MetricsConfig{
 		Providers: []string{"embedded"}, Doors: []string{"canonical"},
-		Routes: []string{"/api/secrets/value"}, Codes: []string{"already_exists"},
+		Routes: []string{"/api/secrets/value"}, Codes: []string{"already_exists"}, Topics: []string{"crud.secrets"},
 	})
 }
 
@@ -52,6 +52,9 @@ func TestMetricsOfTheContract(t *testing.T) {
 	m.Request("canonical", "/api/secrets/value", 204, time.Millisecond)
 	m.AuditBatch(audit.Batch{Records: 5, Took: time.Millisecond})
 	m.AuditBatch(audit.Batch{Records: 3, Queued: 2, Err: errors.New("full")})
+	m.Mirrored("crud.secrets", 3)
+	m.MirrorFailed("crud.secrets")
+	m.MirrorGap("whatever")
 	m.WatchLedger(func() telemetry.LedgerStats {
 		return telemetry.LedgerStats{Transactions: 10, Retries: 2, Conflicts: 1, Ambiguous: 7, Corrupt: 8, Resealed: 9, QuotaUsed: 3, QuotaLimit: 4, EventSequence: 5, Full: true}
 	})
@@ -85,6 +88,9 @@ coffer_ledger_quota_used_bytes 3
 coffer_ledger_quota_limit_bytes 4
 coffer_event_sequence 5
 coffer_ledger_ambiguous_total 7
+coffer_bus_records_total{topic="crud.secrets"} 3
+coffer_bus_failures_total{topic="crud.secrets"} 1
+coffer_bus_gaps_total{topic="other"} 1
 coffer_ledger_corrupt_total 8
 coffer_ledger_resealed_total 9
 coffer_ledger_full 1

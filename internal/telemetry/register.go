@@ -35,6 +35,9 @@ func (f factory) house(m *Metrics) {
 	m.auditQueued = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "coffer_audit_queued_outcomes", Help: "Outcomes of finished operations that the audit file does not have yet."})
 	f.registry.MustRegister(m.auditQueued)
+	m.mirrored = f.counters("coffer_bus_records_total", "Records that the Kafka brokers acknowledged.", "topic")
+	m.mirrorFailures = f.counters("coffer_bus_failures_total", "Tries to send records that came to nothing.", "topic")
+	m.mirrorGaps = f.counters("coffer_bus_gaps_total", "Times that records were gone before they were mirrored.", "topic")
 }
 
 func (f factory) counter(name, help string) prometheus.Counter {
