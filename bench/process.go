@@ -71,7 +71,7 @@ func ok(ctx context.Context, url string) bool {
 
 // call is one plain request for setting up; header is one "Name: value" or nothing.
 func call(ctx context.Context, method, url, header string, body []byte) (int, []byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // digits is the width of the number in a template, so that no length ever changes.
@@ -31,14 +32,14 @@ func newTemplate(method, path, header, body string) (template, error) {
 	if body != "" {
 		text += "Content-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n"
 	}
-	at := len(text) + len("\r\n") + bytes.Index([]byte(body), []byte(slot))
-	text += "\r\n" + body
-	if body == "" {
-		at = bytes.Index([]byte(text), []byte(slot))
+	at := len(method) + len(" ") + strings.Index(path, slot)
+	if body != "" && !strings.Contains(path, slot) {
+		at = len(text) + len("\r\n") + strings.Index(body, slot)
 	}
-	if bytes.Count([]byte(path+body), []byte(slot)) != 1 {
+	if strings.Count(path+body, slot) != 1 {
 		return template{}, errors.New("a template needs one place for the number")
 	}
+	text += "\r\n" + body
 	return template{raw: []byte(text), at: at}, nil
 }
 
@@ -145,7 +146,7 @@ func (c *client) do(request []byte) error {
 		return fmt.Errorf("read answer: %w", err)
 	}
 	if h.status != http.StatusOK {
-		body, _ := c.buf.Peek(min(h.length, c.buf.Buffered()))
+		body, _ := c.buf.Peek(c.buf.Buffered())
 		return fmt.Errorf("the answer is %d: %s", h.status, body)
 	}
 	if h.closing {

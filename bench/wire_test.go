@@ -13,7 +13,8 @@ import (
 func TestTemplateNumbersInPlace(t *testing.T) {
 	for name, c := range map[string]struct{ path, body, want string }{
 		"in the path": {"/s/" + slot + "?x=1", "", "GET /s/000042?x=1 HTTP/1.1\r\nHost: bench\r\nA: b\r\n\r\n"},
-		"in the body": {"/s", `{"n":"` + slot + `"}`, "{\"n\":\"000042\"}"},
+		"in the body": {"/s", `{"n":"` + slot + `"}`, "\r\n\r\n{\"n\":\"000042\"}"},
+		"before one":  {"/s/" + slot, `{}`, "/s/000042 HTTP/1.1\r\nHost: bench\r\nA: b\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tp, err := newTemplate("GET", c.path, "A: b\r\n", c.body)
