@@ -82,17 +82,7 @@ func (p *program) await(t *testing.T, done <-chan error) {
 			t.Fatalf("the program ended: %v\n%s", err, p.log)
 		default:
 		}
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+"/readyz", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			continue
-		}
-		_, _ = io.Copy(io.Discard, res.Body) // only the status counts
-		res.Body.Close()
-		if res.StatusCode == http.StatusOK {
+		if status, _, err := p.get(t.Context(), "", "/readyz"); err == nil && status == http.StatusOK {
 			return
 		}
 	}
@@ -136,12 +126,18 @@ func TestSDKParser(t *testing.T) {
 // holds every answer to it. A seed of the day would make failures that come and go.
 func TestSchemathesis(t *testing.T) {
 	interpreter := python(t)
+	config, err := filepath.Abs("schemathesis.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
 	p := dev(t)
+	token := p.token(t)
 	cmd := exec.CommandContext(t.Context(), filepath.Join(filepath.Dir(interpreter), "schemathesis"),
-		"--config-file", "schemathesis.toml", "run", p.url+"/openapi.json",
-		"--header", "Authorization: Bearer "+p.token(t),
+		"--config-file", config, "run", p.url+"/openapi.json",
+		"--header", "Authorization: Bearer "+token,
 		"--max-time", "60", "--seed", "1", "--max-examples", "60", "--continue-on-failure", "--no-color", "--warnings", "off")
-	cmd.Env = append(plainEnv(), "PYTHONDONTWRITEBYTECODE=1")
+	cmd.Env = append(plainEnv(), "PYTHONDONTWRITEBYTECODE=1", "SCHEMATHESIS_HOOKS="+filepath.Join(filepath.Dir(config), "schemathesis_hooks.py"))
+	cmd.Dir = t.TempDir() // it leaves files behind
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s\nlog of the program:\n%s", err, out, tail(p.log.String()))
@@ -152,6 +148,28 @@ func TestSchemathesis(t *testing.T) {
 			t.Errorf("schemathesis does not say %q", want)
 		}
 	}
+	_, found, err := p.get(t.Context(), token, "/api/secrets/search?q=&prefix=coffer%2Bkv2://secret/peer/")
+	if err != nil || !strings.Contains(found, `"path":"secret/peer/`) {
+		t.Errorf("no request got as far as to write a secret: %v %s", err, found)
+	}
+}
+
+// get reads one document.
+func (p *program) get(ctx context.Context, token, target string) (status int, body string, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+target, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	return res.StatusCode, string(text), err
 }
 
 // tail is the end of a long text.

@@ -92,26 +92,30 @@ func (q query) required() (string, error) {
 	return uri, err
 }
 
-// filePrefix reads prefix, or mount and prefix, of the file listings.
+// filePrefix reads the parameter of a name, or else mount and prefix, of the file
+// listings. Neither is heeded at the cost of the other.
 func (q query) filePrefix(name string) (string, error) {
 	whole, ok, err := q.uri(name)
 	if err != nil {
 		return "", err
 	}
 	mount, hasMount, err := q.one("mount")
+	if err != nil {
+		return "", err
+	}
+	prefix, hasPrefix, err := q.uri("prefix")
 	switch {
 	case err != nil:
 		return "", err
+	case ok && name != "prefix" && (hasMount || hasPrefix):
+		return "", fault.Coded(fault.Invalid, "AMBIGUOUS_MOUNT", "%s stands beside a mount or prefix", name)
 	case !hasMount && !ok:
 		return "", fault.New(fault.Invalid, "%s is required", name)
 	case !hasMount:
 		return whole, nil
 	}
-	prefix, _, err := q.uri("prefix")
 	switch {
-	case err != nil:
-		return "", err
-	case strings.Contains(prefix, "://") || strings.Contains(whole, "://"):
+	case strings.Contains(prefix, "://"):
 		return "", fault.Coded(fault.Invalid, "AMBIGUOUS_MOUNT", "the mount is given twice")
 	case prefix == "":
 		return secret.ProviderYAML + "://" + mount, nil
