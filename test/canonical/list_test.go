@@ -170,8 +170,9 @@ func TestC31_yamlListing(t *testing.T) {
 	var uris []string
 	for _, i := range all.Items {
 		uris = append(uris, i.URI)
+		s.value(t, i.URI).want(t, 200) // what is listed can be read
 	}
-	if want := []string{"yaml://secret#scalar", "yaml://secret/deep#n", "yaml://secret/deep/x/y#z", "yaml://secret/env#A", "yaml://secret/env#B"}; !slices.Equal(uris, want) {
+	if want := []string{"yaml://secret/deep#n", "yaml://secret/deep/x/y#z", "yaml://secret/env#A", "yaml://secret/env#B", "yaml://secret/scalar"}; !slices.Equal(uris, want) {
 		t.Errorf("leaves %q", uris)
 	}
 	if got := s.search(t, q{"q": "a", "prefix": "yaml://secret/env"}); got.Total != 1 || got.Items[0].Key != "A" {
