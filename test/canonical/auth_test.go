@@ -221,6 +221,9 @@ func TestC34_searchRights(t *testing.T) {
 	if got := s.search(t, q{"q": "appkey"}, lister); got.Total != 0 {
 		t.Errorf("names only, and the keys match: %+v", got)
 	}
+	if got := s.search(t, q{"q": "app"}, lister); !slices.Equal(got.paths(), []string{"secret/app/a", "secret/app/b/c"}) || !slices.Equal(got.Items[0].Matched, []string{"path"}) {
+		t.Errorf("names only: %+v", got)
+	}
 	if got := s.search(t, q{"q": "alice"}, lister); got.Total != 0 {
 		t.Errorf("names only, and the owner matches: %+v", got)
 	}
