@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -92,6 +93,9 @@ func TestQuotaAlarm(t *testing.T) {
 	}
 	eventually(t, 30*time.Second, "the alarm gone", func() bool {
 		_, err := tell(l, "y", "y")
+		if err != nil && !ledger.IsFull(err) {
+			t.Fatal(err)
+		}
 		return err == nil
 	})
 }
@@ -105,7 +109,7 @@ func openWithQuota(t *testing.T, bytes int64) *ledger.Ledger {
 		t.Fatal(err)
 	}
 	l := ledger.Open(t.Context(), ledger.Config{
-		Node: node, KEKs: ledgertest.FileKEK(dir + "/kek"), CompactEvery: 500 * time.Millisecond,
+		Node: node, KEKs: ledgertest.FileKEK(dir + "/kek"), CompactEvery: 500 * time.Millisecond, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	t.Cleanup(func() {
 		l.Close()

@@ -94,10 +94,13 @@ func (k *Keeper) Sweep(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := k.drop(ctx, rs); err != nil || len(rs) < sweepBatch {
+		more := len(rs) == sweepBatch
+		if more {
+			span = span.After(k.c.Tenant, kind, rs[len(rs)-1].Key.Path, false)
+		}
+		if err := k.drop(ctx, rs); err != nil || !more {
 			return err
 		}
-		span = span.After(k.c.Tenant, kind, rs[len(rs)-1].Key.Path, false)
 	}
 }
 

@@ -30,8 +30,11 @@ type Keeper struct {
 	c      Config
 	noDisk atomic.Bool
 	noRoom atomic.Bool
-	seen   int64 // newest revision at the last compaction
-	done   int64 // compacted up to here
+	seen   int64        // newest revision at the last compaction
+	done   atomic.Int64 // compacted up to here
+
+	defragged int64     // compacted up to here when room was last made
+	rested    time.Time // when it may be made again
 }
 
 // New makes a keeper.
@@ -84,10 +87,21 @@ func (k *Keeper) MakeRoom(ctx context.Context) error {
 	if u.Used < u.Quota {
 		return nil
 	}
-	if u.InUse < u.Used/8*7 {
-		return k.c.Node.Defragment(ctx)
+	return k.defragment(ctx)
+}
+
+// defragment works when something was compacted since the last time: what etcd tells
+// of pages in use is not true of the last ones freed, so it cannot say whether it
+// would help. Service waits meanwhile: at most a twentieth of the time goes into it.
+func (k *Keeper) defragment(ctx context.Context) error {
+	if done := k.done.Load(); done == k.defragged || time.Now().Before(k.rested) {
+		return nil
 	}
-	return nil
+	k.defragged = k.done.Load()
+	began := time.Now()
+	err := k.c.Node.Defragment(ctx)
+	k.rested = time.Now().Add(20 * max(time.Since(began), 100*time.Millisecond))
+	return err
 }
 
 // ClearAlarm disarms etcd's quota alarm, which never goes by itself. Where there is no
@@ -114,19 +128,19 @@ func (k *Keeper) ClearAlarm(ctx context.Context) error {
 // Compact drops revisions older than its last run saw. Records are not history:
 // nothing reads old revisions but snapshots and transactions under way.
 func (k *Keeper) Compact(ctx context.Context) error {
-	c, cancel := context.WithTimeout(ctx, patience)
+	c, cancel := context.WithTimeout(ctx, 12*patience) // it waits until the bytes are gone
 	defer cancel()
 	newest, err := k.c.Node.Client.Get(c, "\x00", clientv3.WithCountOnly())
 	if err != nil {
 		return etcdnode.Classify(err)
 	}
 	to := k.seen
-	if k.seen = newest.Header.Revision; to <= k.done {
+	if k.seen = newest.Header.Revision; to <= k.done.Load() {
 		return nil
 	}
-	if _, err := k.c.Node.Client.Compact(c, to); err != nil && !errors.Is(err, rpctypes.ErrCompacted) {
+	if _, err := k.c.Node.Client.Compact(c, to, clientv3.WithCompactPhysical()); err != nil && !errors.Is(err, rpctypes.ErrCompacted) {
 		return etcdnode.Classify(err)
 	}
-	k.done = to
+	k.done.Store(to)
 	return nil
 }
