@@ -23,6 +23,8 @@ type Double struct {
 	Tenant  string
 	Engine  *embedded.Store
 	Tenants *tenants.Service
+	// Faults put the server into trouble.
+	Faults *vaulttest.Faults
 }
 
 // Options say how a double differs from the usual one.
@@ -70,10 +72,11 @@ func On(t testing.TB, l *ledger.Ledger, o Options) *Double {
 	for text, token := range o.Tokens {
 		tokens[text] = token
 	}
-	server := httptest.NewServer(vaulttest.New(vaulttest.Config{
+	handler := vaulttest.New(vaulttest.Config{
 		Store: engine, Settings: engine, Tenant: o.Tenant, Tokens: tokens, AppRoles: o.AppRoles,
 		Policies: policies{service, o.Tenant}, Groups: groups{service, o.Tenant}, Float64: o.Float64, Clock: o.Clock,
-	}))
+	})
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	return &Double{URL: server.URL, Tenant: o.Tenant, Engine: engine, Tenants: service}
+	return &Double{URL: server.URL, Tenant: o.Tenant, Engine: engine, Tenants: service, Faults: handler.Faults()}
 }

@@ -42,7 +42,7 @@ func (h handlers) events(w http.ResponseWriter, r *door.Request) error {
 	s := &stream{w: w, out: http.NewResponseController(w)}
 	defer func() { _ = s.out.SetWriteDeadline(time.Time{}) }() // the connection may serve others
 	if err := s.write(": hello\n\n"); err != nil {
-		return nil //nolint:nilerr // the client is gone
+		return nil // the client is gone
 	}
 	watching.Go(func() { h.watch(ctx, cancel, s, r) })
 	if err := h.c.Activity.Follow(ctx, r.Principal, after, s); err != nil && ctx.Err() == nil && !errors.Is(err, errGone) {
