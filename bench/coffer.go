@@ -39,9 +39,9 @@ func newIssuer(ctx context.Context, dir string) (*issuer, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	document := func(path string, make func() ([]byte, error)) {
+	document := func(path string, text func() ([]byte, error)) {
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
-			body, err := make()
+			body, err := text()
 			if err != nil {
 				w.WriteHeader(http.StatusInternalServerError)
 			}

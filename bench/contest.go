@@ -133,9 +133,7 @@ func (r *ring) openBao(ctx context.Context) (err error) {
 }
 
 func (r *ring) enter(name string, p *process, address string, read, put template) {
-	for work, open := range map[string]func(context.Context, int) (worker, error){
-		reads: reader(address, read, r.settings.secrets), writes: writer(address, put),
-	} {
+	add := func(work string, open func(context.Context, int) (worker, error)) {
 		r.entrants = append(r.entrants, entrant{name, work, func(ctx context.Context, l load) (sample, error) {
 			before, err1 := processor(p.cmd.Process.Pid)
 			s, err := measure(ctx, l, open)
@@ -144,6 +142,8 @@ func (r *ring) enter(name string, p *process, address string, read, put template
 			return s, errors.Join(err, err1, err2)
 		}})
 	}
+	add(reads, reader(address, read, r.settings.secrets))
+	add(writes, writer(address, put))
 }
 
 // fight runs all cells, the contestants in turn.

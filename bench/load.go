@@ -132,5 +132,5 @@ func fill(ctx context.Context, address string, t template, from, to int) error {
 		})
 	}
 	done.Wait()
-	return errors.Join(append(errs, ctx.Err())...)
+	return errors.Join(errors.Join(errs...), ctx.Err())
 }

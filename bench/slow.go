@@ -49,7 +49,7 @@ func syncTime(dir string) (time.Duration, error) {
 func (r *ring) measureSlow(ctx context.Context, sync time.Duration) (*slow, error) {
 	program, err := exec.LookPath("strace")
 	if err != nil {
-		return nil, nil //nolint:nilerr,nilnil // no strace is an answer
+		return nil, nil //nolint:nilnil // no strace is an answer
 	}
 	s := &slow{sync: sync, delay: max(0, slowSync-sync), writes: map[int]sample{}, perSync: map[int]float64{}}
 	trace := r.dir + "/fsyncs"

@@ -164,11 +164,11 @@ func (c *client) do(request []byte) error {
 // head reads until the header is complete.
 func (c *client) head() (head, error) {
 	for want := 1; ; want = c.buf.Buffered() + 1 {
-		b, err := c.buf.Peek(want)
-		if err != nil {
+		if _, err := c.buf.Peek(want); err != nil {
 			return head{}, err
 		}
-		if b, err = c.buf.Peek(c.buf.Buffered()); err != nil {
+		b, err := c.buf.Peek(c.buf.Buffered())
+		if err != nil {
 			return head{}, err
 		}
 		h, err := parseHead(b)

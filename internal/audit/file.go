@@ -163,7 +163,7 @@ func (f *File) Follow(record Record) {
 		return
 	}
 	select {
-	case <-e.done:
+	case <-e.done: //nolint:errcheck // written or owed, the record is in good hands
 	case <-f.cfg.After(f.cfg.Wait):
 	}
 }
