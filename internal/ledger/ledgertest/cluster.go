@@ -113,12 +113,12 @@ func (m *Members) await(i int) {
 	}
 }
 
-// Stop stops a member at once, without handing over what it leads.
+// Stop stops a member: its connections break first, for etcd in this process must not
+// be asked while its database closes.
 func (m *Members) Stop(i int) {
 	if m.running[i] == nil {
 		return
 	}
-	m.running[i].Server.HardStop()
 	m.running[i].Close()
 	m.running[i] = nil
 	m.configs[i].ClusterState = embed.ClusterStateFlagExisting
