@@ -116,6 +116,9 @@ func KindOf(err error) Kind {
 
 // CodeOf gives the contract's code of err, or "".
 func CodeOf(err error) string {
+	if err == nil {
+		return "" // at no cost: it is asked on every request
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Code
