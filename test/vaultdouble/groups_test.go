@@ -156,6 +156,33 @@ func TestE36_nobody_gets_root(t *testing.T) {
 	})
 }
 
+// A token in two groups has the policies of both, whichever it names first; one that
+// lacks a group takes nothing from those that have it.
+func TestE38_two_groups(t *testing.T) {
+	each(t, func(w *world) {
+		list := text([]string{"secret/metadata/: list"})
+		read := func(token string, status int, want string) call {
+			return call{do: "GET secret/data/x", token: token, status: status, want: want}
+		}
+		folder := func(token string, status int, want string) call {
+			return call{do: "LIST secret/metadata", token: token, status: status, want: want}
+		}
+		w.run(
+			put("dev", readX, 204, ""), put("list", list, 204, ""),
+			group(`{"name":"acme","type":"external","policies":"dev"}`, 200, created(1, "acme")),
+			group(`{"name":"other","type":"external","policies":"list"}`, 200, created(2, "other")),
+			alias(`{"name":"/acme","canonical_id":"{1}"}`, 200, data(`{"canonical_id":"{1}","id":"{3}"}`)),
+			alias(`{"name":"other","canonical_id":"{2}"}`, 200, data(`{"canonical_id":"{2}","id":"{4}"}`)),
+			read("both", 404, notFound), folder("both", 404, notFound),
+			read("around", 404, notFound), folder("around", 404, notFound),
+			read("member", 404, notFound), folder("member", 403, denied()),
+			read("both", 404, notFound), folder("both", 404, notFound),
+			call{do: "DELETE identity/group/id/{1}", status: 204},
+			read("both", 403, denied()), folder("both", 404, notFound), read("member", 403, denied()),
+		)
+	})
+}
+
 func TestE39_names_that_would_open_doors(t *testing.T) {
 	each(t, func(w *world) {
 		for _, name := range []string{"+", "a\\\"b", "a/../b", "offline_access", "uma_authorization", "default-roles-x", "a b", "*"} {

@@ -69,6 +69,8 @@ func options(tenant string) vaultdouble.Options {
 		"dev":    {Policies: []string{"dev"}},
 		"poor":   {},
 		"member": {Policies: []string{vaultdouble.Claim("/acme")}},
+		"both":   {Policies: []string{vaultdouble.Claim("/acme"), vaultdouble.Claim("other")}},
+		"around": {Policies: []string{vaultdouble.Claim("other"), vaultdouble.Claim("/acme")}},
 	}}
 }
 
