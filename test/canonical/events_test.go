@@ -87,8 +87,8 @@ func (l *listener) next(t testing.TB) sse {
 			t.Fatal("the stream has ended")
 		}
 		return e
-	case <-time.After(10 * time.Second):
-		t.Fatal("no event")
+	case <-time.After(15 * time.Second):
+		t.Fatalf("no event behind\n%s", l.text())
 	}
 	return sse{}
 }

@@ -22,6 +22,9 @@ func TestRun_devIsReadySoon(t *testing.T) {
 	for _, path := range []string{"/readyz", "/healthz", "/livez", "/metrics"} {
 		s.raw(t, "GET", path, nil).want(t, 200)
 	}
+	for deadline := time.Now().Add(5 * time.Second); s.out.String() == "" && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond)
+	}
 	if !strings.Contains(s.out.String(), s.url) {
 		t.Errorf("the output does not say where it listens:\n%s", s.out)
 	}
@@ -34,6 +37,9 @@ func TestRun_printedCommands(t *testing.T) {
 		s := prepare(t, options{env: env})
 		s.launch(t)
 		s.ready(t)
+		for deadline := time.Now().Add(5 * time.Second); strings.Count(s.out.String(), "curl ") < 3 && time.Now().Before(deadline); {
+			time.Sleep(10 * time.Millisecond)
+		}
 		var lines []string
 		for line := range strings.Lines(s.out.String()) {
 			if line = strings.TrimSpace(line); strings.HasPrefix(line, "curl ") {
