@@ -21,7 +21,11 @@ func (s *Service) Decider() Decider { return Decider{s} }
 
 // Decide implements policy.Decider.
 func (d Decider) Decide(ctx context.Context, r policy.Request) policy.Decision {
-	return d.DecideAll(ctx, []policy.Request{r})[0]
+	if d.s == nil {
+		return policy.Decision{Reason: policy.ReasonPolicy}
+	}
+	rules, err := d.s.current(ctx)
+	return d.s.verdict(rules, err, r)
 }
 
 // DecideAll implements policy.Decider. All decisions are made on one state of the rules.
@@ -35,12 +39,18 @@ func (d Decider) DecideAll(ctx context.Context, rs []policy.Request) []policy.De
 	}
 	rules, err := d.s.current(ctx)
 	for i, r := range rs {
-		out[i] = policy.Decision{ID: d.s.c.NewID(), Reason: policy.ReasonUnavailable}
-		if err == nil {
-			d.s.decide(rules, r, &out[i])
-		}
+		out[i] = d.s.verdict(rules, err, r)
 	}
 	return out
+}
+
+// verdict is one decision on rules, or Unavailable where they could not be had.
+func (s *Service) verdict(rules *snapshot, err error, r policy.Request) policy.Decision {
+	d := policy.Decision{ID: s.c.NewID(), Reason: policy.ReasonUnavailable}
+	if err == nil {
+		s.decide(rules, r, &d)
+	}
+	return d
 }
 
 func (s *Service) decide(rules *snapshot, r policy.Request, d *policy.Decision) {
