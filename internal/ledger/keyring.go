@@ -203,10 +203,14 @@ func (l *Ledger) resealOne(ctx context.Context, st *state, r scanned) (tried boo
 	ring := Key{Tenant: System, Kind: kindKeyring}.Text()
 	c, cancel := context.WithTimeout(ctx, l.c.CommitTimeout)
 	defer cancel()
+	release := l.hot.Hold([]string{r.key}, nil)
 	res, err := l.kv.Txn(c).If(
 		clientv3.Compare(clientv3.ModRevision(r.key), "=", r.rev),
 		clientv3.Compare(clientv3.ModRevision(ring), "=", st.ringRev),
 	).Then(clientv3.OpPut(r.key, string(sealed))).Commit()
+	if err == nil || etcdnode.Definite(err) {
+		release() // else it may still happen
+	}
 	if err == nil && res.Succeeded {
 		l.stats.resealed.Add(1)
 	}

@@ -11,6 +11,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/coffer-dev/coffer/internal/ledger/etcdnode"
+	"github.com/coffer-dev/coffer/internal/ledger/hot"
 	"github.com/coffer-dev/coffer/internal/ledger/upkeep"
 	"github.com/coffer-dev/coffer/internal/seal"
 )
@@ -37,6 +38,9 @@ type Config struct {
 	TrimEvery time.Duration // default 1 min
 	// DiskFree gives the free bytes where the database lies; nil does not watch it.
 	DiskFree func() (int64, error)
+	// HotBytes bounds the memory for records that are read often, where this process is
+	// alone on its store.
+	HotBytes int // default 32 MiB
 	// MinFree refuses writes while less than so many bytes are free.
 	MinFree int64 // default 64 MiB
 }
@@ -48,6 +52,7 @@ type Ledger struct {
 	kv   clientv3.KV // of etcd; tests put faults in its way
 
 	keeper *upkeep.Keeper
+	hot    *hot.Cache // nil where others write to the store too
 
 	state   atomic.Pointer[state] // nil while sealed
 	reload  chan struct{}         // holds one token while the state is read again
@@ -78,8 +83,13 @@ func Open(ctx context.Context, c Config) *Ledger { return prepare(c).start(ctx) 
 
 func prepare(c Config) *Ledger {
 	c = c.withDefaults()
+	var memory *hot.Cache
+	if c.Node.Local {
+		memory = hot.New(c.HotBytes)
+	}
 	return &Ledger{
-		c: c, etcd: c.Node.Client, kv: c.Node.Client,
+		hot: memory,
+		c:   c, etcd: c.Node.Client, kv: c.Node.Client,
 		keeper: upkeep.New(upkeep.Config{Node: c.Node, Log: c.Log, DiskFree: c.DiskFree, MinFree: c.MinFree}),
 		reload: make(chan struct{}, 1), bump: make(chan struct{}, 1),
 	}
@@ -104,6 +114,7 @@ func (c Config) withDefaults() Config {
 	def(&c.CompactEvery, 20*time.Second)
 	def(&c.TrimEvery, time.Minute)
 	def(&c.MinFree, 64<<20)
+	def(&c.HotBytes, 32<<20)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

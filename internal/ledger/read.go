@@ -58,8 +58,29 @@ func (l *Ledger) fetch(ctx context.Context, from string, rev int64, opts ...clie
 
 // Get reads one record linearizably.
 func (l *Ledger) Get(ctx context.Context, k Key) (Record, bool, error) {
-	r, ok, _, err := l.getAt(ctx, k, 0)
-	return r, ok, err
+	st, err := l.current()
+	if err != nil {
+		return Record{}, false, err
+	}
+	kv, ticket, remembered := l.hot.Get(k.Text())
+	if !remembered {
+		if err := k.Check(); err != nil {
+			return Record{}, false, err
+		}
+		res, err := l.fetch(ctx, k.Text(), 0)
+		if err != nil {
+			return Record{}, false, err
+		}
+		if len(res.Kvs) > 0 {
+			kv = res.Kvs[0]
+		}
+		l.hot.Fill(k.Text(), ticket, kv)
+	}
+	if kv == nil {
+		return Record{}, false, nil
+	}
+	r, err := l.open(ctx, st, kv)
+	return r, err == nil, err
 }
 
 // getAt reads at a revision, 0 the newest, and tells the revision that it saw.

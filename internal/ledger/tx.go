@@ -16,7 +16,7 @@ type Tx struct {
 	id    string
 	rev   int64             // revision of the snapshot; 0 until the first read
 	reads map[string]int64  // etcd key -> modification revision seen, 0 for absent
-	kept  map[string]Record // what Load read
+	kept  map[string]Record // what was read
 	spans []Span            // ranges that were read whole
 	puts  map[string]put
 	order []string // keys of puts as first written
@@ -33,7 +33,7 @@ type put struct {
 func (l *Ledger) begin(id string, st *state) *Tx {
 	return &Tx{
 		l: l, st: st, id: id,
-		reads: map[string]int64{}, puts: map[string]put{}, told: map[string][][]byte{},
+		reads: map[string]int64{}, kept: map[string]Record{}, puts: map[string]put{}, told: map[string][][]byte{},
 	}
 }
 
@@ -58,6 +58,7 @@ func (t *Tx) Get(ctx context.Context, k Key) (Record, bool, error) {
 	}
 	t.rev = rev0(t.rev, rev)
 	t.reads[text] = r.Revision
+	t.kept[text] = r
 	return r, ok, nil
 }
 
@@ -79,9 +80,6 @@ func (t *Tx) Load(ctx context.Context, keys ...Key) error {
 		return err
 	}
 	t.rev = rev0(t.rev, rev)
-	if t.kept == nil {
-		t.kept = make(map[string]Record, len(keys))
-	}
 	for i, r := range rs {
 		text := keys[i].Text()
 		t.kept[text], t.reads[text] = r, r.Revision
@@ -193,3 +191,12 @@ func (t *Tx) frees() bool {
 }
 
 func (t *Tx) empty() bool { return len(t.puts)+len(t.gone)+len(t.drops)+len(t.told) == 0 }
+
+// touched lists the etcd keys that are put or deleted one by one.
+func (t *Tx) touched() []string {
+	keys := slices.Clone(t.order)
+	for _, k := range t.drops {
+		keys = append(keys, k.Text())
+	}
+	return keys
+}

@@ -76,7 +76,7 @@ var errLost = errors.New("transaction lost a race")
 
 // commit sends the transaction once. The caller's going away does not cut it off:
 // that would only make its outcome unknown.
-func (l *Ledger) commit(ctx context.Context, tx *Tx) (int64, error) {
+func (l *Ledger) commit(ctx context.Context, tx *Tx) (rev int64, err error) {
 	if err := l.room(tx); err != nil {
 		return 0, err
 	}
@@ -85,11 +85,17 @@ func (l *Ledger) commit(ctx context.Context, tx *Tx) (int64, error) {
 		return 0, err
 	}
 	cmps := tx.compares()
+	release := l.hot.Hold(tx.touched(), tx.gone)
+	defer func() {
+		if !errors.Is(err, fault.Timeout) {
+			release() // else it may still happen
+		}
+	}()
 	sent := time.Now()
 	c, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.c.CommitTimeout)
 	defer cancel()
 	epoch := Key{Tenant: System, Kind: kindEpoch}.Text()
-	res, err := l.kv.Txn(c).If(cmps...).Then(nest(ops, len(cmps))...).Else(clientv3.OpGet(epoch, clientv3.WithKeysOnly())).Commit()
+	res, err := l.kv.Txn(c).If(cmps...).Then(etcdnode.Nest(ops, len(cmps))...).Else(clientv3.OpGet(epoch, clientv3.WithKeysOnly())).Commit()
 	switch {
 	case err != nil && etcdnode.Definite(err):
 		return 0, etcdnode.Classify(err)
@@ -180,26 +186,6 @@ func (t *Tx) deletions() []clientv3.Op {
 		ops = append(ops, clientv3.OpDelete(k.Text()))
 	}
 	return ops
-}
-
-// maxOps is how many operations, and how many compares, etcd takes at one level of a
-// transaction by default; nestOps is how many stand at the second level.
-const (
-	maxOps  = 128
-	nestOps = 64
-)
-
-// nest puts the operations of a big transaction one level deeper, some thousands of
-// them at most. What does not fit is refused by etcd.
-func nest(ops []clientv3.Op, cmps int) []clientv3.Op {
-	if len(ops) <= maxOps || cmps >= maxOps {
-		return ops
-	}
-	out := make([]clientv3.Op, 0, len(ops)/nestOps+1)
-	for some := range slices.Chunk(ops, min(nestOps, maxOps-cmps)) {
-		out = append(out, clientv3.OpTxn(nil, some, nil))
-	}
-	return out
 }
 
 // logKey is where the events of a tenant go; without a tenant, the mutation record.

@@ -1,7 +1,7 @@
 package address
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -51,7 +51,11 @@ func (k Key) Seal() seal.Address {
 }
 
 // Number is a number as it stands in keys: it sorts as the number does.
-func Number(v int64) string { return fmt.Sprintf("%016x", v) }
+func Number(v int64) string {
+	const width = 16
+	digits := strconv.FormatInt(v, 16)
+	return "0000000000000000"[:width-len(digits)] + digits
+}
 
 // Parse reads an etcd key back.
 func Parse(text string) (Key, error) {
@@ -61,7 +65,8 @@ func Parse(text string) (Key, error) {
 	}
 	k := Key{Tenant: parts[0], Kind: Kind(parts[1]), Path: parts[2]}
 	if len(parts) == 4 {
-		if _, err := fmt.Sscanf(parts[3], "%016x", &k.Version); err != nil {
+		var err error
+		if k.Version, err = strconv.ParseInt(parts[3], 16, 64); err != nil || len(parts[3]) != 16 {
 			return Key{}, fault.New(fault.Corrupt, "unknown key in the store")
 		}
 	}

@@ -1,4 +1,4 @@
 // Package hot remembers sealed records of a ledger that is alone on its store, so
-// that a read of a hot record costs no look-up in etcd. It never shows a record older
-// than an acknowledged write: see Cache. It knows neither etcd nor seals.
+// that reading a hot record costs no look-up in etcd. It shows what etcd would: see
+// Cache. It opens no seal.
 package hot

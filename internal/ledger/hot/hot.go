@@ -4,66 +4,81 @@ import (
 	"hash/maphash"
 	"strings"
 	"sync"
+	"sync/atomic"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+
+	"github.com/coffer-dev/coffer/internal/ledger/address"
 )
 
-// Entry is one record as it lies in the store.
-type Entry struct {
-	Sealed  []byte
-	Mod     int64 // revision of the last change
-	Created int64 // revision of the creation
-}
-
-// Cache holds entries by key. It is coherent as long as every write of the store
-// passes through Changed before it is acknowledged:
+// Cache holds records by etcd key; a nil record is a key that is known to be absent.
+// It shows what a read of the store would, as long as every write of the store is
+// made within Hold:
 //
-//   - A reader that misses takes a Ticket before it asks the store and gives it back
-//     with what it found. Changed voids the tickets of its keys, so a slow reader
-//     cannot put back what a write has replaced.
-//   - An entry is never replaced by an older one, and a reader fills the cache before
-//     it returns, so no reader sees less than another did before it began.
+//   - What a write is about to change is neither shown nor remembered until the
+//     write is over, so nobody can be shown the old record after somebody was shown
+//     the new one by the store itself.
+//   - A reader that misses gets a Ticket before it asks the store, and gives it back
+//     with what it found. Hold voids the tickets of its keys, so a slow reader cannot
+//     put back what was replaced meanwhile.
 //
-// Absence is not remembered. Keys are NUL-separated; the versions of one path share
-// a base and are dropped together. All methods may be called concurrently.
+// The versions of one path share a base and go together. All methods may be called
+// concurrently; those of a nil Cache remember nothing.
 type Cache struct {
 	seed   maphash.Seed
-	shards [shardCount]shard
 	limit  int // bytes per shard
+	all    atomic.Int64
+	shards [shardCount]shard
 }
 
 const shardCount = 64
 
 type shard struct {
 	mu     sync.RWMutex
-	voided uint64 // grows whenever a key of the shard changes
+	voided uint64 // grows whenever tickets of the shard become void
 	size   int
-	bases  map[string]map[string]Entry // base -> key -> entry
+	held   map[string]int                         // base -> writes under way
+	bases  map[string]map[string]*mvccpb.KeyValue // base -> key -> record
 }
 
 // New makes a cache of at most size bytes of records.
 func New(size int) *Cache {
 	c := &Cache{seed: maphash.MakeSeed(), limit: max(size/shardCount, 1)}
 	for i := range c.shards {
-		c.shards[i].bases = map[string]map[string]Entry{}
+		c.shards[i].held = map[string]int{}
+		c.shards[i].bases = map[string]map[string]*mvccpb.KeyValue{}
 	}
 	return c
 }
 
 // Ticket allows one fill of the key it was taken for.
-type Ticket struct{ voided uint64 }
+type Ticket struct {
+	voided uint64
+	valid  bool
+}
 
-// Get finds an entry; without one it gives a ticket for filling it.
-func (c *Cache) Get(key string) (Entry, Ticket, bool) {
+// Get finds a record, or nil for one that is known to be absent; else ok is false and
+// the ticket is for filling it.
+func (c *Cache) Get(key string) (kv *mvccpb.KeyValue, t Ticket, ok bool) {
+	if c == nil || c.all.Load() > 0 {
+		return nil, Ticket{}, false
+	}
 	base := baseOf(key)
 	s := c.shard(base)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	e, ok := s.bases[base][key]
-	return e, Ticket{s.voided}, ok
+	if s.held[base] > 0 {
+		return nil, Ticket{}, false
+	}
+	kv, ok = s.bases[base][key]
+	return kv, Ticket{s.voided, true}, ok
 }
 
-// Fill remembers what a reader found, unless the key changed since its ticket or a
-// newer entry is there.
-func (c *Cache) Fill(key string, t Ticket, e Entry) {
+// Fill remembers what a reader found, unless its ticket is void.
+func (c *Cache) Fill(key string, t Ticket, kv *mvccpb.KeyValue) {
+	if c == nil || !t.valid {
+		return
+	}
 	base := baseOf(key)
 	s := c.shard(base)
 	s.mu.Lock()
@@ -71,58 +86,75 @@ func (c *Cache) Fill(key string, t Ticket, e Entry) {
 	if s.voided != t.voided {
 		return
 	}
-	if old, ok := s.bases[base][key]; ok && old.Mod >= e.Mod {
-		return
+	m := s.bases[base]
+	if m == nil {
+		m = map[string]*mvccpb.KeyValue{}
+		s.bases[base] = m
 	}
-	s.put(base, key, e)
-	for s.size > c.limit {
+	if old, there := m[key]; there {
+		s.size -= cost(key, old)
+	}
+	m[key] = kv
+	s.size += cost(key, kv)
+	for s.size > c.limit && len(s.bases) > 0 {
 		s.evict(base)
 	}
 }
 
-// Changed forgets keys that a write has changed or deleted, with every version of
-// their paths. It must return before the write is acknowledged.
-func (c *Cache) Changed(keys ...string) {
+// Hold is taken before a write is sent and released once its outcome is known: a
+// write whose outcome stays unknown is never released. It names the keys that are put
+// or deleted and the spans that are deleted.
+func (c *Cache) Hold(keys []string, spans []address.Span) (release func()) {
+	if c == nil {
+		return func() {}
+	}
+	for _, s := range spans {
+		base := baseOf(s.From)
+		if s.To != base+"\x01" && baseOf(s.To) != base {
+			return c.holdAll()
+		}
+		keys = append(keys[:len(keys):len(keys)], s.From)
+	}
 	for _, key := range keys {
-		base := baseOf(key)
-		s := c.shard(base)
-		s.mu.Lock()
-		s.voided++
-		s.drop(base)
-		s.mu.Unlock()
+		c.mark(baseOf(key), 1)
+	}
+	return func() {
+		for _, key := range keys {
+			c.mark(baseOf(key), -1)
+		}
 	}
 }
 
-// Clear forgets everything: for writes whose keys are not known one by one.
-func (c *Cache) Clear() {
+func (c *Cache) mark(base string, by int) {
+	s := c.shard(base)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.voided++
+	s.drop(base)
+	if s.held[base] += by; s.held[base] == 0 {
+		delete(s.held, base)
+	}
+}
+
+// holdAll is for writes whose keys are not known one by one. They are rare.
+func (c *Cache) holdAll() (release func()) {
+	c.all.Add(1)
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()
 		s.voided++
-		s.bases, s.size = map[string]map[string]Entry{}, 0
+		clear(s.bases)
+		s.size = 0
 		s.mu.Unlock()
 	}
+	return func() { c.all.Add(-1) }
 }
 
-func (c *Cache) shard(base string) *shard {
-	return &c.shards[maphash.String(c.seed, base)%shardCount]
-}
+func (c *Cache) shard(base string) *shard { return &c.shards[maphash.String(c.seed, base)%shardCount] }
 
-func (s *shard) put(base, key string, e Entry) {
-	m := s.bases[base]
-	if m == nil {
-		m = map[string]Entry{}
-		s.bases[base] = m
-	}
-	s.size += cost(key, e) - cost(key, m[key])
-	m[key] = e
-}
-
-// evict drops some other base than the one just filled, if there is one. Tickets are
-// void afterwards: what was evicted might have been newer than what a slow reader
-// still brings.
+// evict drops some other base than the one just filled, if there is one. Nothing
+// needs to be voided: a fill is of the newest record as long as its ticket is good.
 func (s *shard) evict(keep string) {
-	s.voided++
 	for base := range s.bases {
 		if base != keep || len(s.bases) == 1 {
 			s.drop(base)
@@ -132,20 +164,21 @@ func (s *shard) evict(keep string) {
 }
 
 func (s *shard) drop(base string) {
-	for key, e := range s.bases[base] {
-		s.size -= cost(key, e)
+	for key, kv := range s.bases[base] {
+		s.size -= cost(key, kv)
 	}
 	delete(s.bases, base)
 }
 
-// overhead is roughly what an entry costs beside its bytes.
-const overhead = 128
+// overhead is roughly what a record costs beside its bytes.
+const overhead = 256
 
-func cost(key string, e Entry) int {
-	if e.Sealed == nil {
-		return 0
+func cost(key string, kv *mvccpb.KeyValue) int {
+	n := len(key) + overhead
+	if kv != nil {
+		n += len(kv.Key) + len(kv.Value)
 	}
-	return len(key) + len(e.Sealed) + overhead
+	return n
 }
 
 // baseOf cuts the version off a key: tenant, kind and path remain.

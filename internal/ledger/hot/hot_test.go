@@ -2,140 +2,178 @@ package hot_test
 
 import (
 	"fmt"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
+
+	"github.com/coffer-dev/coffer/internal/ledger/address"
 	"github.com/coffer-dev/coffer/internal/ledger/hot"
 )
 
-func entry(mod int64) hot.Entry {
-	return hot.Entry{Sealed: []byte(strconv.FormatInt(mod, 10)), Mod: mod, Created: 1}
+func record(key string, mod int64) *mvccpb.KeyValue {
+	return &mvccpb.KeyValue{Key: []byte(key), Value: []byte("sealed"), ModRevision: mod}
 }
 
 func fill(c *hot.Cache, key string, mod int64) {
 	_, t, _ := c.Get(key)
-	c.Fill(key, t, entry(mod))
+	c.Fill(key, t, record(key, mod))
 }
 
-func TestFillAndForget(t *testing.T) {
-	c := hot.New(1 << 20)
-	fill(c, "a\x00meta\x00x", 5)
-	if e, _, ok := c.Get("a\x00meta\x00x"); !ok || e.Mod != 5 {
-		t.Fatalf("got %+v %v", e, ok)
-	}
-	c.Changed("a\x00meta\x00x")
-	if _, _, ok := c.Get("a\x00meta\x00x"); ok {
-		t.Fatal("a changed key is still there")
-	}
+func text(path string, version int64) string {
+	return address.Key{Tenant: "a", Kind: "version", Path: path, Version: version}.Text()
 }
 
-func TestTicketIsVoidAfterAChange(t *testing.T) {
-	c := hot.New(1 << 20)
-	_, ticket, _ := c.Get("k")
-	c.Changed("k")
-	c.Fill("k", ticket, entry(5))
-	if _, _, ok := c.Get("k"); ok {
-		t.Fatal("a slow reader put back what a write replaced")
+func absent(t *testing.T, c *hot.Cache, keys ...string) {
+	t.Helper()
+	for _, k := range keys {
+		if _, _, ok := c.Get(k); ok {
+			t.Errorf("%q is remembered", k)
+		}
 	}
 }
 
-func TestOlderEntryDoesNotReplaceNewer(t *testing.T) {
+func TestFillIsShown(t *testing.T) {
 	c := hot.New(1 << 20)
-	_, slow, _ := c.Get("k")
-	fill(c, "k", 9)
-	c.Fill("k", slow, entry(5))
-	if e, _, _ := c.Get("k"); e.Mod != 9 {
-		t.Fatalf("revision %d, want 9", e.Mod)
+	fill(c, text("x", 1), 5)
+	if kv, _, ok := c.Get(text("x", 1)); !ok || kv.ModRevision != 5 {
+		t.Fatalf("got %v %v", kv, ok)
+	}
+	_, ticket, _ := c.Get(text("y", 0))
+	c.Fill(text("y", 0), ticket, nil)
+	if kv, _, ok := c.Get(text("y", 0)); !ok || kv != nil {
+		t.Fatalf("an absent record: %v %v", kv, ok)
+	}
+}
+
+func TestHeldKeysAreNeitherShownNorRemembered(t *testing.T) {
+	c := hot.New(1 << 20)
+	fill(c, text("x", 0), 5)
+	fill(c, text("y", 0), 5)
+	_, early, _ := c.Get(text("z", 0))
+	release := c.Hold([]string{text("x", 0), text("z", 0)}, nil)
+	absent(t, c, text("x", 0))
+	fill(c, text("x", 0), 5)
+	c.Fill(text("z", 0), early, record("z", 5))
+	absent(t, c, text("x", 0), text("z", 0))
+	if _, _, ok := c.Get(text("y", 0)); !ok {
+		t.Error("another key was forgotten")
+	}
+	_, during, _ := c.Get(text("x", 0))
+	release()
+	c.Fill(text("x", 0), during, record("x", 5))
+	c.Fill(text("z", 0), early, record("z", 5))
+	absent(t, c, text("x", 0), text("z", 0))
+	fill(c, text("x", 0), 6)
+	if kv, _, ok := c.Get(text("x", 0)); !ok || kv.ModRevision != 6 {
+		t.Fatalf("after the release: %v %v", kv, ok)
+	}
+}
+
+func TestTwoWritesUnderWay(t *testing.T) {
+	c := hot.New(1 << 20)
+	one, two := c.Hold([]string{text("x", 0)}, nil), c.Hold([]string{text("x", 0)}, nil)
+	one()
+	fill(c, text("x", 0), 5)
+	absent(t, c, text("x", 0))
+	two()
+	fill(c, text("x", 0), 6)
+	if _, _, ok := c.Get(text("x", 0)); !ok {
+		t.Fatal("still held")
 	}
 }
 
 func TestVersionsOfAPathGoTogether(t *testing.T) {
-	c := hot.New(1 << 20)
-	for v := range 4 {
-		fill(c, fmt.Sprintf("a\x00version\x00m/x\x00%016x", v), 3)
-	}
-	fill(c, "a\x00version\x00m/xy\x000000000000000001", 3)
-	c.Changed("a\x00version\x00m/x\x000000000000000002")
-	for v := range 4 {
-		if _, _, ok := c.Get(fmt.Sprintf("a\x00version\x00m/x\x00%016x", v)); ok {
-			t.Fatalf("version %d is still there", v)
+	for name, span := range map[string]address.Span{
+		"some": address.VersionsOf("a", "version", "m/x", 2, 3),
+		"all":  address.VersionsOf("a", "version", "m/x", 0, 0),
+	} {
+		c := hot.New(1 << 20)
+		fill(c, text("m/x", 1), 3)
+		fill(c, text("m/x", 2), 3)
+		fill(c, text("m/xy", 1), 3)
+		c.Hold(nil, []address.Span{span})()
+		absent(t, c, text("m/x", 1), text("m/x", 2))
+		if _, _, ok := c.Get(text("m/xy", 1)); !ok {
+			t.Errorf("%s: another path was forgotten", name)
 		}
-	}
-	if _, _, ok := c.Get("a\x00version\x00m/xy\x000000000000000001"); !ok {
-		t.Fatal("another path is gone")
 	}
 }
 
-func TestClear(t *testing.T) {
+func TestWideSpanHoldsAll(t *testing.T) {
 	c := hot.New(1 << 20)
-	_, ticket, _ := c.Get("b")
-	fill(c, "a", 1)
-	c.Clear()
-	c.Fill("b", ticket, entry(1))
-	for _, k := range []string{"a", "b"} {
-		if _, _, ok := c.Get(k); ok {
-			t.Fatalf("%s is still there", k)
-		}
-	}
+	fill(c, text("x", 0), 1)
+	_, early, _ := c.Get(text("y", 0))
+	release := c.Hold(nil, []address.Span{address.Under("a", "version", "")})
+	fill(c, text("x", 0), 1)
+	absent(t, c, text("x", 0))
+	release()
+	c.Fill(text("y", 0), early, record("y", 1))
+	absent(t, c, text("x", 0), text("y", 0))
 }
 
 func TestSizeIsBounded(t *testing.T) {
 	c := hot.New(64 << 10)
-	for i := range 10_000 {
-		fill(c, fmt.Sprintf("a\x00meta\x00%d", i), 1)
+	for i := range 5_000 {
+		fill(c, text(fmt.Sprint(i), 0), 1)
 	}
 	kept := 0
-	for i := range 10_000 {
-		if _, _, ok := c.Get(fmt.Sprintf("a\x00meta\x00%d", i)); ok {
+	for i := range 5_000 {
+		if _, _, ok := c.Get(text(fmt.Sprint(i), 0)); ok {
 			kept++
 		}
 	}
-	if kept == 0 || kept > 64<<10/128 {
-		t.Fatalf("%d entries are kept", kept)
+	if kept == 0 || kept > 64<<10/256 {
+		t.Fatalf("%d records are kept", kept)
 	}
 }
 
-// A store with one key: writers raise it and call Changed before they acknowledge;
-// readers must never see less than what was acknowledged before they began, nor less
-// than another reader saw before.
-func TestReadersNeverSeeLessThanAcknowledged(t *testing.T) {
+func TestNilRemembersNothing(t *testing.T) {
+	var c *hot.Cache
+	fill(c, "k", 1)
+	c.Hold([]string{"k"}, nil)()
+	absent(t, c, "k")
+}
+
+// A store with one key. Readers ask the cache or, every other time, the store itself;
+// whoever begins after somebody was shown a state must not be shown an older one.
+func TestNobodyIsShownLessThanSomebodyBefore(t *testing.T) {
 	c := hot.New(1 << 20)
-	var store, acked, seen atomic.Int64
-	var writer sync.Mutex
+	key := text("k", 0)
+	var store, shown atomic.Int64
 	var wg sync.WaitGroup
-	read := func() int64 {
-		e, ticket, ok := c.Get("k")
-		if ok {
-			return e.Mod
+	read := func(direct bool) int64 {
+		kv, ticket, ok := c.Get(key)
+		if ok && !direct {
+			return kv.ModRevision
 		}
 		mod := store.Load()
-		c.Fill("k", ticket, entry(mod))
+		c.Fill(key, ticket, record(key, mod))
 		return mod
 	}
-	for range 4 {
+	for g := range 4 {
 		wg.Go(func() {
-			for range 5000 {
-				floor := max(acked.Load(), seen.Load())
-				got := read()
+			for i := range 5000 {
+				floor := shown.Load()
+				got := read((i+g)%2 == 0)
 				if got < floor {
-					t.Errorf("read %d after %d", got, floor)
+					t.Errorf("shown %d after %d", got, floor)
 					return
 				}
-				for s := seen.Load(); got > s && !seen.CompareAndSwap(s, got); s = seen.Load() {
+				for s := shown.Load(); got > s && !shown.CompareAndSwap(s, got); s = shown.Load() {
 				}
 			}
 		})
 	}
-	wg.Go(func() {
-		for range 5000 {
-			writer.Lock()
-			mod := store.Add(1)
-			c.Changed("k")
-			acked.Store(mod)
-			writer.Unlock()
-		}
-	})
+	for range 2 {
+		wg.Go(func() {
+			for range 2500 {
+				release := c.Hold([]string{key}, nil)
+				store.Add(1)
+				release()
+			}
+		})
+	}
 	wg.Wait()
 }

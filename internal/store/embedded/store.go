@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/coffer-dev/coffer/internal/fault"
 	"github.com/coffer-dev/coffer/internal/ledger"
@@ -25,29 +26,39 @@ func Can() secret.Capabilities {
 type Store struct {
 	l       *ledger.Ledger
 	allowed func(tenant, mount string) bool
+	decoded *memory
 }
 
 // New makes the engine on a ledger. The mounts that allowed admits exist from the
 // start; any other is NotFound.
 func New(l *ledger.Ledger, allowed func(tenant, mount string) bool) *Store {
-	return &Store{l: l, allowed: allowed}
+	return &Store{l: l, allowed: allowed, decoded: newMemory()}
 }
 
 // In is the store as it is inside a transaction: its mutations commit with it, and
 // it sees them before. It is as void and as unsafe for concurrent use as tx.
-func (s *Store) In(tx *ledger.Tx) secret.Store { return &view{s: s, r: tx, tx: tx} }
+func (s *Store) In(tx *ledger.Tx) secret.Store {
+	return &view{s: s, r: tx, tx: tx, seen: map[ledger.Key]known{}}
+}
 
 // reading is the store as it is at one time: what is read piece by piece belongs together.
 func (s *Store) reading() *view { return &view{s: s, r: s.l.Snapshot()} }
 
-// Get reads one version linearizably.
+// Get reads one version linearizably. Where this process is alone, both records may
+// be remembered; only if they do not belong together they are read again, at one time.
 func (s *Store) Get(ctx context.Context, ref secret.Ref, version int64) (secret.Secret, error) {
+	if s.l.Alone() {
+		out, err := (&view{s: s, r: s.l}).Get(ctx, ref, version)
+		if !errors.Is(err, errTorn) {
+			return out, err
+		}
+	}
 	return s.reading().Get(ctx, ref, version)
 }
 
 // Meta reads metadata linearizably.
 func (s *Store) Meta(ctx context.Context, ref secret.Ref) (secret.Metadata, error) {
-	return s.reading().Meta(ctx, ref)
+	return (&view{s: s, r: s.l}).Meta(ctx, ref)
 }
 
 // List lists names linearizably.

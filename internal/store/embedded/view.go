@@ -14,21 +14,35 @@ type view struct {
 	s  *Store
 	r  ledger.Reader
 	tx *ledger.Tx // nil: reads only
+	// seen is the metadata as this transaction has it: read once, and as written since.
+	seen map[ledger.Key]known
 }
 
-// Get reads the metadata, then the version, both of one snapshot.
+// known is a metadata record, or that there is none.
+type known struct {
+	meta  secret.Metadata
+	rev   int64 // of the record; 0 within a transaction that wrote it
+	stale bool
+	is    bool
+}
+
+// errTorn says that metadata and version do not belong together: they were read one
+// after the other and the key changed in between.
+var errTorn = fault.New(fault.Corrupt, "a stored version is missing")
+
+// Get reads the metadata, then the version.
 func (v *view) Get(ctx context.Context, ref secret.Ref, version int64) (secret.Secret, error) {
 	if err := v.s.check(ref, ref.Validate()); err != nil {
 		return secret.Secret{}, err
 	}
-	m, stale, known, err := v.meta(ctx, ref)
+	k, err := v.meta(ctx, ref)
 	if err != nil {
 		return secret.Secret{}, err
 	}
-	if !known {
+	if !k.is {
 		return secret.Secret{}, notFound()
 	}
-	info, err := m.Resolve(version, v.s.l.Now())
+	info, err := k.meta.Resolve(version, v.s.l.Now())
 	if err != nil {
 		return secret.Secret{}, err
 	}
@@ -36,11 +50,12 @@ func (v *view) Get(ctx context.Context, ref secret.Ref, version int64) (secret.S
 	if err != nil {
 		return secret.Secret{}, err
 	}
-	if !ok {
-		return secret.Secret{}, fault.New(fault.Corrupt, "a stored version is missing")
+	// A version is made together with its metadata or before it.
+	if !ok || v.tx == nil && r.Created > k.rev {
+		return secret.Secret{}, errTorn
 	}
 	return secret.Secret{
-		Value: secret.Stored(r.Value), Version: info, Custom: m.Custom, Stale: stale || r.Stale,
+		Value: secret.Stored(r.Value), Version: info, Custom: k.meta.Custom, Stale: k.stale || r.Stale,
 	}, nil
 }
 
@@ -49,11 +64,11 @@ func (v *view) Meta(ctx context.Context, ref secret.Ref) (secret.Metadata, error
 	if err := v.s.check(ref, ref.Validate()); err != nil {
 		return secret.Metadata{}, err
 	}
-	m, _, known, err := v.meta(ctx, ref)
-	if err == nil && !known {
-		return m, notFound()
+	k, err := v.meta(ctx, ref)
+	if err == nil && !k.is {
+		return k.meta, notFound()
 	}
-	return m, err
+	return k.meta, err
 }
 
 func (v *view) Put(ctx context.Context, ref secret.Ref, value secret.Value, cas *int64) (secret.VersionInfo, error) {
@@ -92,8 +107,9 @@ func (v *view) Delete(ctx context.Context, ref secret.Ref, versions []int64) err
 			return err
 		}
 	}
-	m, _, known, err := v.meta(ctx, ref)
-	if err != nil || !known || !m.Delete(versions, v.s.l.Now().UTC()) {
+	k, err := v.meta(ctx, ref)
+	m := k.meta
+	if err != nil || !k.is || !m.Delete(versions, v.s.l.Now().UTC()) {
 		return err
 	}
 	return v.save(ref, m)
@@ -130,11 +146,12 @@ func (v *view) Destroy(ctx context.Context, ref secret.Ref, which secret.Selecti
 	if err := secret.CheckVersions(which.Versions); err != nil {
 		return nil, err
 	}
-	m, _, known, err := v.meta(ctx, ref)
+	k, err := v.meta(ctx, ref)
+	m := k.meta
 	if err != nil {
 		return nil, err
 	}
-	if !known {
+	if !k.is {
 		return secret.Distinct(which.Versions), nil
 	}
 	erased, ignored := m.Destroy(which.Versions)
@@ -156,10 +173,11 @@ func (v *view) Destroy(ctx context.Context, ref secret.Ref, which secret.Selecti
 // purge removes the key for good. The metadata is read so that a concurrent write
 // makes one of the two run again.
 func (v *view) purge(ctx context.Context, ref secret.Ref) error {
-	_, _, known, err := v.meta(ctx, ref)
-	if err != nil || !known {
+	k, err := v.meta(ctx, ref)
+	if err != nil || !k.is {
 		return err
 	}
+	v.seen[metaKey(ref)] = known{}
 	v.tx.DeleteSpan(ledger.VersionsOf(ref.Tenant, kindVersion, ref.Key(), 0, 0))
 	return v.tx.Delete(metaKey(ref))
 }
@@ -193,8 +211,8 @@ func (v *view) both(ctx context.Context, ref secret.Ref) (secret.MountSettings, 
 	if err != nil {
 		return mount, secret.Metadata{}, false, err
 	}
-	m, _, known, err := v.meta(ctx, ref)
-	return mount, m, known, err
+	k, err := v.meta(ctx, ref)
+	return mount, k.meta, k.is, err
 }
 
 func (v *view) mount(ctx context.Context, ref secret.Ref) (secret.MountSettings, error) {
@@ -202,19 +220,41 @@ func (v *view) mount(ctx context.Context, ref secret.Ref) (secret.MountSettings,
 	if err := v.s.check(ref, ref.ValidatePrefix()); err != nil {
 		return m, err
 	}
-	r, ok, err := v.r.Get(ctx, mountKey(ref))
+	// Settings may be a moment older than the transaction: a change of them and a write
+	// at the same time have no order. So they need not be compared at the commit.
+	from := v.r
+	if v.s.l.Alone() {
+		from = v.s.l
+	}
+	r, ok, err := from.Get(ctx, mountKey(ref))
 	if err != nil || !ok {
 		return m, err
 	}
 	return m, decode(r.Value, &m)
 }
 
-func (v *view) meta(ctx context.Context, ref secret.Ref) (m secret.Metadata, stale, known bool, err error) {
-	r, ok, err := v.r.Get(ctx, metaKey(ref))
-	if err != nil || !ok {
-		return m, false, false, err
+func (v *view) meta(ctx context.Context, ref secret.Ref) (known, error) {
+	key := metaKey(ref)
+	if k, ok := v.seen[key]; ok {
+		return k, nil
 	}
-	return m, r.Stale, true, decode(r.Value, &m)
+	r, ok, err := v.r.Get(ctx, key)
+	if err != nil || !ok {
+		return known{}, err
+	}
+	k := known{rev: r.Revision, stale: r.Stale, is: true}
+	if m, ok := v.s.decoded.get(key, r.Revision); ok {
+		k.meta = m
+	} else {
+		if err := decode(r.Value, &k.meta); err != nil {
+			return known{}, err
+		}
+		v.s.decoded.put(key, r.Revision, k.meta)
+	}
+	if v.seen != nil {
+		v.seen[key] = k
+	}
+	return k, nil
 }
 
 func (v *view) save(ref secret.Ref, m secret.Metadata) error {
@@ -222,6 +262,7 @@ func (v *view) save(ref secret.Ref, m secret.Metadata) error {
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "encode metadata")
 	}
+	v.seen[metaKey(ref)] = known{meta: m, is: true}
 	return v.tx.Put(metaKey(ref), body)
 }
 
