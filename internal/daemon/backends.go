@@ -56,7 +56,7 @@ func (d *Daemon) server(name string, p config.Provider) (*vault.Store, error) {
 		Kind: vault.Kind(p.Type), Address: p.URL, Namespace: p.Namespace, Tenant: d.cfg.Tenant.ID,
 		SkipVerify: !p.VerifySSL, PoolSize: p.PoolSize,
 		// Three attempts fit into the time of an operation, whatever it is.
-		Timeout: p.Timeout, AttemptTimeout: min(10*time.Second, p.Timeout/3),
+		Timeout: p.Timeout, AttemptTimeout: attemptTimeout(p.Timeout),
 		Concurrent: d.cfg.Vault.MaxConcurrent, Renewal: d.cfg.Vault.RenewalThreshold,
 		BreakerThreshold: p.Breaker.Threshold, BreakerOpen: p.Breaker.Timeout,
 		Observe:       func(op string, took time.Duration, _ error) { d.metrics.Provider(name, op, took) },

@@ -50,9 +50,9 @@ func (d *Daemon) serveDev(mux *door.Mux) {
 	if d.dev == nil {
 		return
 	}
-	document := func(make func() ([]byte, error)) http.Handler {
+	document := func(render func() ([]byte, error)) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			body, err := make()
+			body, err := render()
 			if err != nil {
 				d.log.Error("document of the dev issuer", "error", err)
 				w.WriteHeader(http.StatusInternalServerError)

@@ -67,7 +67,7 @@ func TestForwardedCertificates(t *testing.T) {
 		"empty":                           {"10.1.2.3:4", nil, []string{""}, nil},
 		"no address":                      {"@", nil, []string{bare}, nil},
 	} {
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.RemoteAddr, r.TLS = c.remote, c.tls
 		r.Header["X-Forwarded-Tls-Client-Cert"] = c.header
 		got := source.Read(r).Client
@@ -79,7 +79,7 @@ func TestForwardedCertificates(t *testing.T) {
 
 func TestCredentials(t *testing.T) {
 	source := door.CredentialSource{ExternalURL: "https://coffer.example", SessionCookie: "bff_session"}
-	r := httptest.NewRequest("POST", "/api/secrets?uri=x", nil)
+	r := httptest.NewRequest(http.MethodPost, "/api/secrets?uri=x", nil)
 	r.AddCookie(&http.Cookie{Name: "bff_session", Value: "sess"})
 	r.AddCookie(&http.Cookie{Name: "_eid_csrf_v1", Value: "csrf"})
 	r.Header.Set("X-CSRF-Token", "header")
@@ -88,7 +88,7 @@ func TestCredentials(t *testing.T) {
 	if c.Session != "sess" || c.CSRFCookie != "csrf" || c.CSRFHeader != "header" || !c.Mutation || c.Bearer != "" || c.Client != nil {
 		t.Errorf("session: %#v", c)
 	}
-	if c.URL != "https://coffer.example/api/secrets" || c.Method != "POST" {
+	if c.URL != "https://coffer.example/api/secrets" || c.Method != http.MethodPost {
 		t.Errorf("proof is about %s %s", c.Method, c.URL)
 	}
 	r.Header.Set("Authorization", "Bearer  token ")

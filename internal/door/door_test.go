@@ -299,7 +299,7 @@ func TestReadObject(t *testing.T) {
 		{"too large", "application/json", `{"a":"` + strings.Repeat("x", 600) + `"}`, fault.TooLarge, door.CodeBodySize},
 	} {
 		for _, chunked := range []bool{false, true} {
-			r := httptest.NewRequest("POST", "/", strings.NewReader(c.body))
+			r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(c.body))
 			r.Header.Set("Content-Type", c.media)
 			if chunked {
 				r.ContentLength = -1
@@ -356,7 +356,7 @@ func TestMux(t *testing.T) {
 		"/api/%73ecrets": "nobody", "/api/../livez": "nobody", "/": "nobody", "/api/secrets%2Fx": "nobody",
 	} {
 		w := httptest.NewRecorder()
-		m.ServeHTTP(w, httptest.NewRequest("GET", target, nil))
+		m.ServeHTTP(w, httptest.NewRequest(http.MethodGet, target, nil))
 		if w.Body.String() != want {
 			t.Errorf("%s: %s, want %s", target, w.Body, want)
 		}

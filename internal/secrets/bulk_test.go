@@ -107,8 +107,8 @@ func TestBulkHappensOnce(t *testing.T) {
 	w.told(event.SecretUpdated)
 }
 
-func key(name, print string) *secrets.Once {
-	return &secrets.Once{Method: "POST", Route: "/r", Key: name, Fingerprint: []byte(print)}
+func key(name, body string) *secrets.Once {
+	return &secrets.Once{Method: "POST", Route: "/r", Key: name, Fingerprint: []byte(body)}
 }
 
 func TestEveryMutationHappensOnce(t *testing.T) {

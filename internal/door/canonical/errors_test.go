@@ -3,6 +3,7 @@ package canonical
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -102,7 +103,7 @@ func TestDetails(t *testing.T) {
 }
 
 func TestAnswersWithoutADoor(t *testing.T) {
-	r := httptest.NewRequest("GET", "/nowhere", nil)
+	r := httptest.NewRequest(http.MethodGet, "/nowhere", nil)
 	r.Header.Set("X-Request-Id", "mine")
 	missing, sealed := httptest.NewRecorder(), httptest.NewRecorder()
 	NoRoute(missing, r)

@@ -3,6 +3,7 @@ package canonical
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -145,7 +146,7 @@ func TestPreconditions(t *testing.T) {
 func TestIdempotencyKeys(t *testing.T) {
 	for key, good := range map[string]bool{"k": true, " spaced key ": true, strings.Repeat("x", 255): true, strings.Repeat("x", 256): false, "": false, "ä": false, "a\tb": false} {
 		c, err := mutation(request("POST", "", "Idempotency-Key", key), nil)
-		if (err == nil) != good || good && (c.Once == nil || c.Once.Key != key || c.Once.Method != "POST" || c.Once.Route != "/api/secrets") {
+		if (err == nil) != good || good && (c.Once == nil || c.Once.Key != key || c.Once.Method != http.MethodPost || c.Once.Route != "/api/secrets") {
 			t.Errorf("%q: %+v %v", key, c.Once, err)
 		}
 	}
@@ -166,11 +167,11 @@ func TestIdempotencyKeys(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			print := string(c.Once.Fingerprint)
-			if other, ok := seen[print]; ok {
+			digest := string(c.Once.Fingerprint)
+			if other, ok := seen[digest]; ok {
 				t.Errorf("%s %q is the same request as %s", name, body, other)
 			}
-			seen[print] = name + " " + body
+			seen[digest] = name + " " + body
 		}
 	}
 }

@@ -188,7 +188,7 @@ func TestStreamRefusals(t *testing.T) {
 	s := newStage(t, true)
 	for _, id := range []string{"x", "-1", "-0", "+1", "1.5", "9223372036854775808", "0x1", " 1"} {
 		w := httptest.NewRecorder()
-		r := httptest.NewRequest("GET", canonical.Base+"/events", nil)
+		r := httptest.NewRequest(http.MethodGet, canonical.Base+"/events", nil)
 		r.Header["Last-Event-Id"] = []string{id}
 		s.handler.ServeHTTP(w, r)
 		if w.Code != 400 {
@@ -196,7 +196,7 @@ func TestStreamRefusals(t *testing.T) {
 		}
 	}
 	w := httptest.NewRecorder()
-	r := httptest.NewRequest("GET", canonical.Base+"/events", nil)
+	r := httptest.NewRequest(http.MethodGet, canonical.Base+"/events", nil)
 	r.Header.Set("If-Match", "*")
 	s.handler.ServeHTTP(w, r)
 	if w.Code != 400 {
@@ -205,7 +205,7 @@ func TestStreamRefusals(t *testing.T) {
 	s.gate.set(identity.Principal{Tenant: "dev", Subject: "u"}, nil)
 	for _, path := range []string{"/events", "/audit"} {
 		w := httptest.NewRecorder()
-		s.handler.ServeHTTP(w, httptest.NewRequest("GET", canonical.Base+path+"?limit=x", nil))
+		s.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, canonical.Base+path+"?limit=x", nil))
 		if w.Code != 403 {
 			t.Errorf("%s: %d", path, w.Code)
 		}
@@ -240,7 +240,7 @@ func TestStreamEnds(t *testing.T) {
 				began := time.Now()
 				go func() {
 					defer close(done)
-					s.handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", canonical.Base+"/events", nil))
+					s.handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, canonical.Base+"/events", nil))
 				}()
 				synctest.Wait()
 				c.change(s)
@@ -309,7 +309,7 @@ func TestAuditPages(t *testing.T) {
 		"?subject=%zz":                `"code":"BAD_REQUEST"`,
 	} {
 		w := httptest.NewRecorder()
-		r := httptest.NewRequest("GET", canonical.Base+"/audit", nil)
+		r := httptest.NewRequest(http.MethodGet, canonical.Base+"/audit", nil)
 		r.URL.RawQuery = strings.TrimPrefix(query, "?")
 		s.handler.ServeHTTP(w, r)
 		if !strings.Contains(w.Body.String(), want) || strings.Contains(w.Body.String(), `"other"`) {

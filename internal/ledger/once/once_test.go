@@ -38,8 +38,8 @@ func (b *bench) keeper() *once.Keeper {
 	})
 }
 
-func request(key, print string) *once.Request {
-	return &once.Request{Method: "POST", Route: "/r", Key: key, Fingerprint: []byte(print)}
+func request(key, body string) *once.Request {
+	return &once.Request{Method: "POST", Route: "/r", Key: key, Fingerprint: []byte(body)}
 }
 
 type result struct {
