@@ -233,7 +233,7 @@ func TestStopWhileSealed(t *testing.T) {
 // A stream that is open does not hold up the stop.
 func TestStopEndsStreams(t *testing.T) {
 	d := start(t, load(t, place(t), ""))
-	r, err := http.NewRequestWithContext(t.Context(), "GET", d.URL()+"/api/secrets/events", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.URL()+"/api/secrets/events", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
