@@ -39,7 +39,7 @@ func importTable() []row {
 		{"internal/seal", vocabulary + " internal/identity internal/policy internal/audit internal/event", "a concept imports vocabulary and earlier concepts"},
 		{"internal/guard", vocabulary + " " + concepts, "the guard joins decision and audit: it knows no store and no use case"},
 		{"internal/telemetry/...", vocabulary + " " + concepts, "telemetry watches concepts and is known by none of them"},
-		{"internal/ledger/...", vocabulary + " internal/event internal/seal internal/ledger internal/ledger/etcdnode", "the kernel keeps sealed records and events and knows no meaning of them"},
+		{"internal/ledger/...", vocabulary + " internal/event internal/seal internal/ledger internal/ledger/etcdnode internal/ledger/address", "the kernel keeps sealed records and events and knows no meaning of them"},
 		{"internal/seal/kek", vocabulary + " internal/seal " + ledger, adapter},
 		{"internal/store/...", vocabulary + " " + ledger, adapter},
 		{"internal/identity/...", vocabulary + " internal/identity " + ledger, adapter},

@@ -71,7 +71,7 @@ Tokens (group dev, %[2]s):
 Write a secret, read its first version, and see the change as an event:
   curl -sS -X POST '%[1]s/api/secrets' -H 'Authorization: Bearer %[3]s' -H 'Content-Type: application/json' -d '{"uri":"coffer+kv2://secret/app/api","value":{"token":"hello"}}'
   curl -sS '%[1]s/api/secrets/value?uri=coffer%%2Bkv2://secret/app/api&version=1' -H 'Authorization: Bearer %[3]s'
-  curl -sN --max-time 2 '%[1]s/api/secrets/events' -H 'Authorization: Bearer %[3]s' -H 'Last-Event-ID: 0'
+  curl -sN --max-time 2 '%[1]s/api/secrets/events' -H 'Authorization: Bearer %[3]s' -H 'Last-Event-ID: 0' | head -n 20
 `, url, devTokenLife, user, admin)
 	return err
 }

@@ -51,9 +51,9 @@ func newToken(con console) *cobra.Command {
 	f.StringVar(&groups, "groups", "", "groups, separated by commas")
 	f.StringVar(&roles, "roles", "", "realm_access.roles, separated by commas")
 	f.StringVar(&scopes, "scopes", "", "scopes, separated by spaces")
-	f.StringVar(&aud, "aud", devissuer.DefaultAudience, "audiences, separated by commas")
+	f.StringVar(&aud, "aud", devissuer.DefaultAudience, "audiences, separated by commas; empty leaves the claim out")
 	f.DurationVar(&claims.TTL, "ttl", time.Hour, "life of the token")
-	f.StringArrayVar(&extra, "claim", nil, "additional claim, name=value; a value that is JSON is taken as JSON")
+	f.StringArrayVar(&extra, "claim", nil, "additional claim, name=value; a value that is JSON is taken as JSON, null drops the claim")
 	_ = cmd.MarkFlagRequired("sub")
 	return cmd
 }

@@ -123,8 +123,7 @@ type YAMLVault struct {
 
 // Log is the log.
 type Log struct {
-	Level  string `yaml:"level" default:"info" oneof:"debug info warn error" doc:"Least severe level that is written."`
-	Format string `yaml:"format" default:"json" dev:"text" oneof:"json text" doc:"Shape of a line."`
+	Level string `yaml:"level" default:"info" oneof:"debug info warn error" doc:"Least severe level that is written."`
 }
 
 // Tracing is where traces go.

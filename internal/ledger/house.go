@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync/atomic"
 	"time"
+
+	"github.com/coffer-dev/coffer/internal/ledger/upkeep"
 )
 
 // stats count what the ledger did since it was opened.
@@ -32,30 +34,21 @@ func (l *Ledger) Stats(ctx context.Context) Stats {
 	return s
 }
 
-// chore is one piece of house-keeping and its pace. Chores may run on every member
-// at once: each is a compare-and-set or idempotent.
-type chore struct {
-	name  string
-	every time.Duration
-	do    func(context.Context) error
-	late  bool // not at the start, but one pace later
-}
-
 // keepHouse runs each chore on its own until ctx ends: a long one, such as resealing
 // everything, must not hold up the disk watch or the compaction.
 func (l *Ledger) keepHouse(ctx context.Context) {
-	for _, c := range []chore{
-		{name: "watch the disk", every: time.Second, do: l.keeper.WatchDisk},
-		{name: "compact", every: l.c.CompactEvery, do: l.keeper.Compact},
-		{name: "make room", every: l.keeper.RoomPace(), do: l.keeper.MakeRoom},
-		{name: "clear the quota alarm", every: 2 * time.Second, do: l.keeper.ClearAlarm},
-		{name: "keep the keyring", every: time.Minute, do: l.keepKeys},
-		{name: "reseal", every: 5 * time.Second, do: l.resealStale},
-		{name: "trim the event log", every: l.c.TrimEvery, do: l.trimAll},
-		{name: "end the epoch", every: time.Hour, do: l.endEpoch, late: true},
-		{name: "defragment", every: 24 * time.Hour, do: l.defragment, late: true},
+	for _, c := range []upkeep.Chore{
+		{Name: "watch the disk", Every: time.Second, Do: l.keeper.WatchDisk},
+		{Name: "compact", Every: l.c.CompactEvery, Do: l.keeper.Compact},
+		{Name: "make room", Every: l.keeper.RoomPace(), Do: l.keeper.MakeRoom},
+		{Name: "clear the quota alarm", Every: 2 * time.Second, Do: l.keeper.ClearAlarm},
+		{Name: "keep the keyring", Every: time.Minute, Do: l.keepKeys},
+		{Name: "reseal", Every: 5 * time.Second, Do: l.resealStale},
+		{Name: "trim the event log", Every: l.c.TrimEvery, Do: l.trimAll},
+		{Name: "end the epoch", Every: time.Hour, Do: l.endEpoch, Late: true},
+		{Name: "defragment", Every: 24 * time.Hour, Do: l.defragment, Late: true},
 	} {
-		l.done.Go(func() { l.keep(ctx, c) })
+		l.done.Go(func() { c.Keep(ctx, l.run) })
 	}
 	l.done.Go(func() {
 		for {
@@ -63,34 +56,18 @@ func (l *Ledger) keepHouse(ctx context.Context) {
 			case <-ctx.Done():
 				return
 			case <-l.bump:
-				l.run(ctx, chore{name: "end the epoch", do: l.endEpoch})
+				l.run(ctx, upkeep.Chore{Name: "end the epoch", Do: l.endEpoch})
 			}
 		}
 	})
 }
 
-func (l *Ledger) keep(ctx context.Context, c chore) {
-	tick := time.NewTicker(c.every)
-	defer tick.Stop()
-	if !c.late {
-		l.run(ctx, c)
-	}
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			l.run(ctx, c)
-		}
-	}
-}
-
-func (l *Ledger) run(ctx context.Context, c chore) {
+func (l *Ledger) run(ctx context.Context, c upkeep.Chore) {
 	if l.state.Load() == nil {
 		return
 	}
-	if err := c.do(ctx); err != nil && ctx.Err() == nil {
-		l.c.Log.Warn("house-keeping", "chore", c.name, "error", err)
+	if err := c.Do(ctx); err != nil && ctx.Err() == nil {
+		l.c.Log.Warn("house-keeping", "chore", c.Name, "error", err)
 	}
 }
 

@@ -173,13 +173,17 @@ func (l *Ledger) Ring(ctx context.Context, tenant string) <-chan struct{} {
 }
 
 // listen rings until the watch breaks off. What happened between two watches is
-// covered by ringing at the start of each.
+// covered by ringing at the start of each. etcd tells its watchers a moment before it
+// shows the new revision to readers: the read in between waits for that.
 func (l *Ledger) listen(ctx context.Context, s Span, bell chan<- struct{}) {
 	c, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
 	watch := l.etcd.Watch(c, s.From, clientv3.WithRange(s.To), clientv3.WithCreatedNotify(), clientv3.WithFilterDelete())
 	for res := range watch {
 		if res.Err() != nil {
+			break
+		}
+		if _, err := l.kv.Get(c, s.From, clientv3.WithCountOnly()); err != nil {
 			break
 		}
 		select {

@@ -2,7 +2,6 @@ package devissuer
 
 import (
 	"encoding/json"
-	"maps"
 	"strings"
 	"time"
 
@@ -35,7 +34,8 @@ type Claims struct {
 	// TTL is the life from now; 0 is the default, a negative one mints a token that
 	// expired that long ago.
 	TTL time.Duration
-	// Extra claims are added last and replace whatever is above.
+	// Extra claims are added last and replace whatever is above; one that is null is
+	// left out.
 	Extra map[string]any
 }
 
@@ -65,7 +65,10 @@ func (c Claims) members(issuer, id string, now time.Time) map[string]any {
 	}
 	m := map[string]any{
 		"iss": issuer, "sub": c.Subject, "jti": id, "azp": clientID, "client_id": clientID,
-		"iat": issued.Unix(), "exp": expires.Unix(), "aud": audience(c.Audience),
+		"iat": issued.Unix(), "exp": expires.Unix(),
+	}
+	if aud := audience(c.Audience); aud != nil {
+		m["aud"] = aud
 	}
 	if c.Name != "" {
 		m["preferred_username"], m["name"] = c.Name, c.Name
@@ -79,15 +82,24 @@ func (c Claims) members(issuer, id string, now time.Time) map[string]any {
 	if len(c.Scopes) > 0 {
 		m["scope"] = strings.Join(c.Scopes, " ")
 	}
-	maps.Copy(m, c.Extra)
+	for name, value := range c.Extra {
+		if raw, ok := value.(json.RawMessage); ok && string(raw) == "null" {
+			delete(m, name)
+			continue
+		}
+		m[name] = value
+	}
 	return m
 }
 
-// audience renders one audience as text and several as a list, as issuers do.
+// audience renders one audience as text and several as a list, as issuers do; none is
+// no claim at all.
 func audience(list []string) any {
 	switch {
 	case list == nil:
 		return DefaultAudience
+	case len(list) == 0:
+		return nil
 	case len(list) == 1:
 		return list[0]
 	}

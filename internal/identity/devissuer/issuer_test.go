@@ -97,8 +97,11 @@ func TestDefaultsOfAToken(t *testing.T) {
 			t.Errorf("%s is there unasked", name)
 		}
 	}
-	if got := payload(t, mint(t, i, devissuer.Claims{Subject: "a", Audience: []string{}})); len(got["aud"].([]any)) != 0 {
-		t.Errorf("got aud %v", got["aud"])
+	null := map[string]any{"aud": json.RawMessage("null")}
+	for _, c := range []devissuer.Claims{{Subject: "a", Audience: []string{}}, {Subject: "a", Extra: null}} {
+		if got, present := payload(t, mint(t, i, c))["aud"]; present {
+			t.Errorf("got aud %v", got)
+		}
 	}
 	if got := payload(t, mint(t, i, devissuer.Claims{Subject: "a", Audience: []string{"x", "y"}})); len(got["aud"].([]any)) != 2 {
 		t.Errorf("got aud %v", got["aud"])
