@@ -62,6 +62,9 @@ func (l *Ledger) Get(ctx context.Context, k Key) (Record, bool, error) {
 	if err != nil {
 		return Record{}, false, err
 	}
+	if err := ctx.Err(); err != nil {
+		return Record{}, false, classifyRead(err)
+	}
 	kv, ticket, remembered := l.hot.Get(k.Text())
 	if !remembered {
 		if err := k.Check(); err != nil {
