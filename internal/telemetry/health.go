@@ -15,6 +15,9 @@ const (
 	DefaultCheckMaxAge  = time.Second
 )
 
+// failureMaxAge is how long a failed result is used again.
+const failureMaxAge = 50 * time.Millisecond
+
 // Check is one condition of readiness. Name is shown; the error is not.
 type Check struct {
 	Name string
@@ -75,11 +78,16 @@ func (h *Health) Drain() { h.draining.Store(true) }
 // Ready says whether every check passes, and the result of each: "ok" or "failed".
 func (h *Health) Ready() (bool, map[string]string) {
 	results := h.results()
-	ready := len(results) > 0 && !h.draining.Load()
+	return passed(results) && !h.draining.Load(), results
+}
+
+func passed(results map[string]string) bool {
 	for _, r := range results {
-		ready = ready && r == statusOK
+		if r != statusOK {
+			return false
+		}
 	}
-	return ready, results
+	return len(results) > 0
 }
 
 const (
@@ -92,7 +100,11 @@ const (
 func (h *Health) results() map[string]string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.last != nil && h.cfg.Now().Sub(h.when) < h.cfg.MaxAge {
+	age := h.cfg.MaxAge
+	if !passed(h.last) {
+		age = min(age, failureMaxAge) // whoever waits for readiness is not kept waiting by the memory
+	}
+	if h.last != nil && h.cfg.Now().Sub(h.when) < age {
 		return h.last
 	}
 	// Not the probe's context: its result serves other probes too.
