@@ -20,7 +20,7 @@ const patience = 2 * time.Minute
 type env struct {
 	Instance
 	t   *testing.T
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // an env lives as long as one case
 }
 
 func newEnv(t *testing.T, i Instance) *env {
@@ -183,11 +183,11 @@ func sameJSON(a, b secret.Value) bool {
 func ordered(v secret.Value) ([]byte, error) {
 	dec := json.NewDecoder(bytes.NewReader(v.Reveal()))
 	dec.UseNumber()
-	var any any
-	if err := dec.Decode(&any); err != nil {
+	var tree any
+	if err := dec.Decode(&tree); err != nil {
 		return nil, err
 	}
-	return json.Marshal(any)
+	return json.Marshal(tree)
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -121,19 +121,19 @@ func settingsKeepUpdated(e *env) {
 
 // metadataCAS needs a store that counts metadata changes, as Vault does not.
 func metadataCAS(e *env) {
-	set := func(path, value string, cas int64) (int64, error) {
-		return e.Store.SetMeta(e.ctx, e.ref(path), secret.MetaChange{Replace: map[string]string{"k": value}, CAS: &cas})
+	set := func(value string, cas int64) (int64, error) {
+		return e.Store.SetMeta(e.ctx, e.ref("p"), secret.MetaChange{Replace: map[string]string{"k": value}, CAS: &cas})
 	}
-	_, err := set("p", "1", 1)
+	_, err := set("1", 1)
 	if fault.KindOf(err) == fault.Unsupported && !e.Can.Transactional {
 		e.t.Skip("does not apply: metadata versions are not counted")
 	}
 	e.fails(err, fault.CASMismatch, "metadata cas 1 on a new key")
-	first, err := set("p", "1", 0)
+	first, err := set("1", 0)
 	e.ok(err, "metadata cas 0 on a new key")
-	_, err = set("p", "2", 0)
+	_, err = set("2", 0)
 	e.fails(err, fault.CASMismatch, "metadata cas 0 on a known key")
-	second, err := set("p", "2", first)
+	second, err := set("2", first)
 	e.ok(err, "metadata cas with the current version")
 	if second <= first || e.meta("p").MetaVersion != second {
 		e.t.Fatalf("metadata versions %d, %d do not count", first, second)

@@ -164,10 +164,10 @@ func TestOversizedNodesAreRefused(t *testing.T) {
 
 func TestOddFilesAreRefused(t *testing.T) {
 	dir := t.TempDir()
-	real := filepath.Join(dir, "real.yaml")
-	write(t, real, "secret: {p: x}\n")
+	target := filepath.Join(dir, "real.yaml")
+	write(t, target, "secret: {p: x}\n")
 	link := filepath.Join(dir, "secrets.yaml")
-	if err := os.Symlink(real, link); err != nil {
+	if err := os.Symlink(target, link); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{link, dir} {
@@ -177,7 +177,7 @@ func TestOddFilesAreRefused(t *testing.T) {
 		_, err = s.Put(context.Background(), at("p"), value(t, `{}`), nil)
 		kind(t, err, fault.Invalid)
 	}
-	if text, _ := os.ReadFile(real); string(text) != "secret: {p: x}\n" {
+	if text, _ := os.ReadFile(target); string(text) != "secret: {p: x}\n" {
 		t.Fatal("a write went through a symbolic link")
 	}
 }

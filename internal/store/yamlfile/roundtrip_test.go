@@ -70,11 +70,11 @@ func equal(a, b []byte) bool {
 	for i, raw := range [][]byte{a, b} {
 		dec := json.NewDecoder(bytes.NewReader(raw))
 		dec.UseNumber()
-		var any any
-		if dec.Decode(&any) != nil {
+		var tree any
+		if dec.Decode(&tree) != nil {
 			return false
 		}
-		out[i], _ = json.Marshal(any)
+		out[i], _ = json.Marshal(tree)
 	}
 	return bytes.Equal(out[0], out[1])
 }
