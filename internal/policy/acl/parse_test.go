@@ -127,7 +127,8 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := Parse("p", text)
 		if err != nil {
-			if !errors.Is(err, fault.Invalid) || !strings.HasPrefix(err.(*fault.Error).Detail, "failed to parse policy: ") {
+			var f *fault.Error
+			if !errors.As(err, &f) || f.Kind != fault.Invalid || !strings.HasPrefix(f.Detail, "failed to parse policy: ") {
 				t.Fatalf("unclassified: %v", err)
 			}
 			return

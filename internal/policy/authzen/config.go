@@ -106,7 +106,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Now = time.Now
 	}
 	if c.Jitter == nil {
-		c.Jitter = func() time.Duration { return rand.N(500*time.Millisecond + 1) }
+		c.Jitter = func() time.Duration { return rand.N(500*time.Millisecond + 1) } //nolint:gosec // spreads retries, keeps no secret
 	}
 	if c.NewID == nil {
 		c.NewID = uuid.NewString

@@ -76,13 +76,13 @@ func TestReplaysAreBoundedAndNeverForgottenEarly(t *testing.T) {
 	a, b, c := use{token: "a"}, use{token: "b"}, use{token: "c"}
 	for _, step := range []struct {
 		use  use
-		at   time.Duration
+		at   int // seconds
 		want policy.Reason
 	}{
 		{a, 0, ""}, {b, 1, ""}, {c, 2, policy.ReasonUnavailable}, {a, 9, policy.ReasonReplay},
 		{c, 10, ""}, {b, 10, policy.ReasonReplay}, {a, 11, ""},
 	} {
-		if got := p.claim(step.use, now.Add(step.at*time.Second)); got != step.want {
+		if got := p.claim(step.use, now.Add(time.Duration(step.at)*time.Second)); got != step.want {
 			t.Fatalf("%s at %d s: %q, want %q", step.use.token, step.at, got, step.want)
 		}
 	}
