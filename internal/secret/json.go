@@ -3,6 +3,7 @@ package secret
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"strconv"
 	"unicode"
@@ -27,7 +28,7 @@ func CheckJSON(data []byte, maxDepth int) error {
 	var open []frame
 	for {
 		tok, err := dec.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return fault.New(fault.Invalid, "JSON is incomplete")
 		}
 		if err != nil {
@@ -40,7 +41,7 @@ func CheckJSON(data []byte, maxDepth int) error {
 			break
 		}
 	}
-	if _, err := dec.Token(); err != io.EOF {
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return fault.New(fault.Invalid, "JSON has trailing data")
 	}
 	if halfPair(data) {

@@ -226,7 +226,7 @@ func TestE08_versions_lists(t *testing.T) {
 	}
 	for code, lists := range map[string][][]int64{
 		"EMPTY_VERSIONS":  {nil, {}},
-		"INVALID_VERSION": {{0}, {1, -1}, append(full, 1)},
+		"INVALID_VERSION": {{0}, {1, -1}, slices.Concat(full, []int64{1})},
 	} {
 		for _, list := range lists {
 			if err := secret.CheckVersions(list); fault.CodeOf(err) != code || !errors.Is(err, fault.Invalid) {
