@@ -91,8 +91,8 @@ func decodeObject(data []byte) object {
 }
 
 // text gives a member that is present and text.
-func (o object) text(name string) (string, bool) {
-	raw, present := o[name]
+func (c object) text(name string) (string, bool) {
+	raw, present := c[name]
 	if !present {
 		return "", false
 	}
@@ -101,17 +101,17 @@ func (o object) text(name string) (string, bool) {
 
 // optionalText gives "" for a member that is absent, and false for one that is there
 // and not text.
-func (o object) optionalText(name string) (string, bool) {
-	if _, present := o[name]; !present {
+func (c object) optionalText(name string) (string, bool) {
+	if _, present := c[name]; !present {
 		return "", true
 	}
-	return o.text(name)
+	return c.text(name)
 }
 
 // object gives a member that is present and an object.
-func (o object) object(name string) (object, bool) {
+func (c object) object(name string) (object, bool) {
 	var inner object
-	if json.Unmarshal(o[name], &inner) != nil || inner == nil {
+	if json.Unmarshal(c[name], &inner) != nil || inner == nil {
 		return nil, false
 	}
 	return inner, true
@@ -119,15 +119,15 @@ func (o object) object(name string) (object, bool) {
 
 // at gives the value at a claim path: the member of that very name, else the path
 // taken apart at its dots.
-func (o object) at(path string) (json.RawMessage, bool) {
-	if raw, present := o[path]; present {
+func (c object) at(path string) (json.RawMessage, bool) {
+	if raw, present := c[path]; present {
 		return raw, true
 	}
 	first, rest, nested := strings.Cut(path, ".")
 	if !nested {
 		return nil, false
 	}
-	inner, ok := o.object(first)
+	inner, ok := c.object(first)
 	if !ok {
 		return nil, false
 	}
