@@ -17,7 +17,7 @@ import (
 
 func probe(h http.Handler) (int, string) {
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	return w.Code, strings.TrimSpace(w.Body.String())
 }
 
