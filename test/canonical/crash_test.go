@@ -88,8 +88,8 @@ func (c *crash) write(ctx context.Context, uri, value string) bool {
 	defer res.Body.Close()
 	got, err := io.ReadAll(res.Body)
 	var out struct{ Version int }
-	if err != nil || res.StatusCode != 200 || json.Unmarshal(got, &out) != nil {
-		return err == nil && res.StatusCode == 409
+	if err != nil || res.StatusCode != http.StatusOK || json.Unmarshal(got, &out) != nil {
+		return err == nil && res.StatusCode == http.StatusConflict
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

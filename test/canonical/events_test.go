@@ -42,7 +42,7 @@ func (s *server) listen(t testing.TB, after string, ws ...with) *listener {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if res.StatusCode != 200 || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") || res.Header.Get("Cache-Control") != "no-cache" {
+	if res.StatusCode != http.StatusOK || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") || res.Header.Get("Cache-Control") != "no-cache" {
 		t.Fatalf("%d %v", res.StatusCode, res.Header)
 	}
 	l := &listener{events: make(chan sse, 10_000), header: res.Header}

@@ -76,7 +76,7 @@ func TestC59_sizes(t *testing.T) {
 	req.Header.Set("Content-Type", "application/json")
 	if res, err := client.Do(req); err == nil {
 		res.Body.Close()
-		if res.StatusCode != 413 {
+		if res.StatusCode != http.StatusRequestEntityTooLarge {
 			t.Errorf("an endless body: %d", res.StatusCode)
 		}
 	}
@@ -170,7 +170,7 @@ func TestC58_slowClients(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		t.Cleanup(func() { _ = c.Close() })
 		_, _ = fmt.Fprint(c, "POST /api/secrets HTTP/1.1\r\nHost: x\r\n")
 	}
 	s.put(t, fresh("c58s"), obj{"a": 1})
