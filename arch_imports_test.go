@@ -71,7 +71,6 @@ func fences() []fence {
 		{"github.com/twmb/franz-go", "internal/bus/...", "only the bus speaks Kafka"},
 		{"github.com/openbao/openbao/api", "internal/store/vault/...", "only the vault store speaks to an outside server"},
 		{"github.com/hashicorp/vault/api", "internal/store/vault/...", "only the vault store speaks to an outside server"},
-		{"github.com/coreos/go-oidc", "internal/identity/oidc", "only identity/oidc verifies tokens of issuers"},
 		{"github.com/hashicorp/hcl", "internal/policy/acl", "only policy/acl reads policy texts"},
 		{"k8s.io/kms", "internal/seal/kek", "only seal/kek speaks to a key plug-in"},
 		{"go.opentelemetry.io", "internal/telemetry/...", "traces bring many modules; they stay behind telemetry"},

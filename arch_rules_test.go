@@ -49,7 +49,6 @@ func TestRulesBite(t *testing.T) {
 		"etcd in the ledger":            {"internal/ledger/a.go", imp("ledger", "go.etcd.io/etcd/client/v3"), ""},
 		"kafka outside the bus":         {"internal/daemon/a.go", imp("daemon", "github.com/twmb/franz-go/pkg/kgo"), "only the bus"},
 		"openbao outside store/vault":   {"internal/store/embedded/a.go", imp("embedded", "github.com/openbao/openbao/api/v2"), "only the vault store"},
-		"oidc outside identity/oidc":    {"internal/identity/devissuer/a.go", imp("devissuer", "github.com/coreos/go-oidc/v3/oidc"), "only identity/oidc"},
 		"a name that only begins alike": {"internal/secrets/a.go", imp("secrets", "net/httpx"), ""},
 
 		"no package comment":    {"internal/secret/a.go", "package secret\n", "no package comment"},
