@@ -73,9 +73,9 @@ func TestAStreamIsTakenUpBehindTheLastEvent(t *testing.T) {
 
 // A gap moves the cursor: what is gone is not asked for again.
 func TestAGapIsToldOnce(t *testing.T) {
-	client, s := play(t, stream("event: gap\ndata: {\"from\":0,\"to\":9,\"reason\":\"overflow\"}\n\n"), stream(told(10)))
+	client, s := play(t, stream("event: gap\ndata: {\"from\":0,\"to\":9,\"reason\":\"damage\"}\n\n"), stream(told(10)))
 	got, err := follow(t.Context(), client, 0, 2)
-	if err != nil || !slices.Equal(got, []string{"gap 0-9 overflow", "10 SECRET_UPDATED v10"}) {
+	if err != nil || !slices.Equal(got, []string{"gap 0-9 damage", "10 SECRET_UPDATED v10"}) {
 		t.Fatal(got, err)
 	}
 	if r := s.done(); r[0].header.Get("Last-Event-ID") != "0" || r[1].header.Get("Last-Event-ID") != "9" {

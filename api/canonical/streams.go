@@ -27,7 +27,7 @@ type Event struct {
 type Gap struct {
 	From   int64  `json:"from"`
 	To     int64  `json:"to"`
-	Reason string `json:"reason"` // retention or overflow
+	Reason string `json:"reason"` // retention (the log was cut) or damage (a record of it does not authenticate)
 }
 
 // AuditRecord is one operation as GET /audit shows it.
