@@ -40,7 +40,7 @@ type Config struct {
 	DiskFree func() (int64, error)
 	// HotBytes bounds the memory for records that are read often, where this process is
 	// alone on its store.
-	HotBytes int // default 32 MiB
+	HotBytes int // default 128 MiB
 	// MinFree refuses writes while less than so many bytes are free.
 	MinFree int64 // default 64 MiB
 }
@@ -114,7 +114,7 @@ func (c Config) withDefaults() Config {
 	def(&c.CompactEvery, 20*time.Second)
 	def(&c.TrimEvery, time.Minute)
 	def(&c.MinFree, 64<<20)
-	def(&c.HotBytes, 32<<20)
+	def(&c.HotBytes, 128<<20)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

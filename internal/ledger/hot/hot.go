@@ -31,14 +31,22 @@ type Cache struct {
 	shards [shardCount]shard
 }
 
-const shardCount = 64
+const (
+	shardCount = 64
+	maxItems   = 8 // remembered versions of one path
+)
 
 type shard struct {
 	mu     sync.RWMutex
 	voided uint64 // grows whenever tickets of the shard become void
 	size   int
-	held   map[string]int                         // base -> writes under way
-	bases  map[string]map[string]*mvccpb.KeyValue // base -> key -> record
+	held   map[string]int    // base -> writes under way
+	bases  map[string][]item // what is remembered of each base, a few keys as a rule
+}
+
+type item struct {
+	key string
+	kv  *mvccpb.KeyValue
 }
 
 // New makes a cache of at most size bytes of records.
@@ -46,7 +54,7 @@ func New(size int) *Cache {
 	c := &Cache{seed: maphash.MakeSeed(), limit: max(size/shardCount, 1)}
 	for i := range c.shards {
 		c.shards[i].held = map[string]int{}
-		c.shards[i].bases = map[string]map[string]*mvccpb.KeyValue{}
+		c.shards[i].bases = map[string][]item{}
 	}
 	return c
 }
@@ -70,8 +78,12 @@ func (c *Cache) Get(key string) (kv *mvccpb.KeyValue, t Ticket, ok bool) {
 	if s.held[base] > 0 {
 		return nil, Ticket{}, false
 	}
-	kv, ok = s.bases[base][key]
-	return kv, Ticket{s.voided, true}, ok
+	for _, i := range s.bases[base] {
+		if i.key == key {
+			return i.kv, Ticket{}, true
+		}
+	}
+	return nil, Ticket{s.voided, true}, false
 }
 
 // Fill remembers what a reader found, unless its ticket is void.
@@ -86,15 +98,19 @@ func (c *Cache) Fill(key string, t Ticket, kv *mvccpb.KeyValue) {
 	if s.voided != t.voided {
 		return
 	}
-	m := s.bases[base]
-	if m == nil {
-		m = map[string]*mvccpb.KeyValue{}
-		s.bases[base] = m
+	items := s.bases[base]
+	if len(items) == maxItems {
+		s.drop(base)
+		items = nil
 	}
-	if old, there := m[key]; there {
-		s.size -= cost(key, old)
+	for i, old := range items {
+		if old.key == key {
+			s.size += cost(key, kv) - cost(key, old.kv)
+			items[i].kv = kv
+			return
+		}
 	}
-	m[key] = kv
+	s.bases[base] = append(items, item{key, kv})
 	s.size += cost(key, kv)
 	for s.size > c.limit && len(s.bases) > 0 {
 		s.evict(base)
@@ -164,8 +180,8 @@ func (s *shard) evict(keep string) {
 }
 
 func (s *shard) drop(base string) {
-	for key, kv := range s.bases[base] {
-		s.size -= cost(key, kv)
+	for _, i := range s.bases[base] {
+		s.size -= cost(i.key, i.kv)
 	}
 	delete(s.bases, base)
 }

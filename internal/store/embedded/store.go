@@ -26,13 +26,12 @@ func Can() secret.Capabilities {
 type Store struct {
 	l       *ledger.Ledger
 	allowed func(tenant, mount string) bool
-	decoded *memory
 }
 
 // New makes the engine on a ledger. The mounts that allowed admits exist from the
 // start; any other is NotFound.
 func New(l *ledger.Ledger, allowed func(tenant, mount string) bool) *Store {
-	return &Store{l: l, allowed: allowed, decoded: newMemory()}
+	return &Store{l: l, allowed: allowed}
 }
 
 // In is the store as it is inside a transaction: its mutations commit with it, and

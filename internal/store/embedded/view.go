@@ -243,13 +243,8 @@ func (v *view) meta(ctx context.Context, ref secret.Ref) (known, error) {
 		return known{}, err
 	}
 	k := known{rev: r.Revision, stale: r.Stale, is: true}
-	if m, ok := v.s.decoded.get(key, r.Revision); ok {
-		k.meta = m
-	} else {
-		if err := decode(r.Value, &k.meta); err != nil {
-			return known{}, err
-		}
-		v.s.decoded.put(key, r.Revision, k.meta)
+	if k.meta, err = decodeMeta(r.Value); err != nil {
+		return known{}, err
 	}
 	if v.seen != nil {
 		v.seen[key] = k
@@ -258,12 +253,8 @@ func (v *view) meta(ctx context.Context, ref secret.Ref) (known, error) {
 }
 
 func (v *view) save(ref secret.Ref, m secret.Metadata) error {
-	body, err := json.Marshal(m)
-	if err != nil {
-		return fault.Wrap(fault.Internal, err, "encode metadata")
-	}
 	v.seen[metaKey(ref)] = known{meta: m, is: true}
-	return v.tx.Put(metaKey(ref), body)
+	return v.tx.Put(metaKey(ref), encodeMeta(m))
 }
 
 func decode(body []byte, into any) error {
