@@ -14,6 +14,7 @@ import (
 
 	"github.com/coffer-dev/coffer/api/apitest"
 	"github.com/coffer-dev/coffer/api/canonical"
+	"github.com/coffer-dev/coffer/internal/event"
 )
 
 // Each wire type has the members of its schema and no other, and what may be absent
@@ -70,6 +71,14 @@ func members(typ reflect.Type) (all, required []string) {
 	slices.Sort(all)
 	slices.Sort(required)
 	return all, required
+}
+
+// A gap has the reasons that the event log gives, and no other.
+func TestGapsHaveTheReasonsOfTheLog(t *testing.T) {
+	reasons := document(t).Components.Schemas["Gap"].Properties["reason"].Enum
+	if want := []any{event.Retention, event.Damage}; !slices.Equal(reasons, want) {
+		t.Errorf("the document has %q, the log gives %q", reasons, want)
+	}
 }
 
 // openAPI is what the tests look at of the document.
