@@ -54,9 +54,25 @@ func (c *core) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	if e.Level >= zapcore.ErrorLevel {
 		level = slog.LevelError
 	}
+	if everyStart(e.Message) {
+		level = slog.LevelDebug
+	}
 	c.log.Log(context.Background(), level, e.Message, attrs...)
 	return nil
 }
 
 // Sync has nothing to flush.
 func (c *core) Sync() error { return nil }
+
+// everyStart says whether a lone member writes this whenever it starts, whatever its
+// state: nobody can act on it.
+func everyStart(message string) bool {
+	switch message {
+	case "Running http and grpc server on single port. This is not recommended for production.", // it has neither
+		"simple token is not cryptographically signed",                        // it has no tokens
+		"quota exceeds the maximum value",                                     // by the reserve for what frees room
+		"Failed to detect schema version", "failed to update storage version": // the database is new
+		return true
+	}
+	return false
+}
