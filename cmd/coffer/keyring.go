@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -36,7 +35,11 @@ func newKeyring(con console) *cobra.Command {
 
 // askOperator speaks to the running process over its admin socket and prints the answer.
 func askOperator(ctx context.Context, out io.Writer, dir, method, path string) error {
-	socket := filepath.Join(dir, daemon.AdminSocket)
+	socket, release, err := daemon.AdminSocket(dir)
+	if err != nil {
+		return err
+	}
+	defer release()
 	client := &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
@@ -49,7 +52,7 @@ func askOperator(ctx context.Context, out io.Writer, dir, method, path string) e
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return errors.New("no running Coffer answers on " + socket)
+		return errors.New("no running Coffer answers in " + dir)
 	}
 	defer func() { _ = res.Body.Close() }()
 	var body any

@@ -8,17 +8,12 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
 	"github.com/coffer-dev/coffer/internal/door"
 	"github.com/coffer-dev/coffer/internal/fault"
 )
-
-// AdminSocket is the socket in the data directory through which an operator on the
-// same machine reaches the running process. Only the owner of the directory may.
-const AdminSocket = "admin.sock"
 
 // adminTimeout bounds one request of an operator: a retirement reads every record.
 const adminTimeout = 5 * time.Minute
@@ -28,12 +23,19 @@ func (d *Daemon) startAdmin(ctx context.Context) error {
 	if d.cfg.DataDir == "" {
 		return nil
 	}
-	path := filepath.Join(d.cfg.DataDir, AdminSocket)
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove the old admin socket: %w", err)
-	}
 	if err := os.MkdirAll(d.cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
+	}
+	path, release, err := AdminSocket(d.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	d.onStop("admin socket's directory", func(context.Context) error {
+		release()
+		return nil
+	})
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove the old admin socket: %w", err)
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
 	if err != nil {
@@ -42,6 +44,18 @@ func (d *Daemon) startAdmin(ctx context.Context) error {
 	if err := os.Chmod(path, 0o600); err != nil {
 		return errors.Join(err, l.Close())
 	}
+	srv := &http.Server{Handler: d.operatorRoutes(), ReadHeaderTimeout: 10 * time.Second}
+	d.onStop("admin socket", func(context.Context) error { return srv.Close() })
+	go func() {
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			d.failed <- fmt.Errorf("serve the admin socket: %w", err)
+		}
+	}()
+	return nil
+}
+
+// operatorRoutes is what an operator may do.
+func (d *Daemon) operatorRoutes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /keyring", d.operator(func(ctx context.Context, _ *http.Request) (any, error) {
 		return d.ledger.Keyring(ctx)
@@ -60,14 +74,7 @@ func (d *Daemon) startAdmin(ctx context.Context) error {
 		}
 		return map[string]uint64{"retired": id}, d.ledger.Retire(ctx, uint32(id))
 	}))
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	d.onStop("admin socket", func(context.Context) error { return srv.Close() })
-	go func() {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			d.failed <- fmt.Errorf("serve the admin socket: %w", err)
-		}
-	}()
-	return nil
+	return mux
 }
 
 // operator answers with JSON; an error names its kind and public detail.

@@ -134,7 +134,7 @@ func TestStartServeStopStart(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Errorf("again: %v", err)
 	}
-	if _, err := os.Stat(filepath.Join(dir, daemon.AdminSocket)); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(dir, "admin.sock")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the socket is left: %v", err)
 	}
 	again := start(t, load(t, dir, ""))
@@ -287,7 +287,7 @@ func TestAuditIsReopened(t *testing.T) {
 func TestOperatorSocket(t *testing.T) {
 	dir := place(t)
 	d := start(t, load(t, dir, ""))
-	path := filepath.Join(dir, daemon.AdminSocket)
+	path := filepath.Join(dir, "admin.sock")
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("%v %v", info, err)
