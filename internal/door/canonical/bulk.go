@@ -10,38 +10,37 @@ import (
 )
 
 func (h handlers) bulk(w http.ResponseWriter, r *door.Request) error {
+	return pass(w, r, readBulk, h.c.Secrets.Bulk, writeBulk)
+}
+
+func readBulk(r *door.Request) (in secrets.Bulk, err error) {
 	o, body, err := door.ReadObject(r.Request, bulkLimit)
 	if err != nil {
-		return err
+		return in, err
 	}
 	if err := noMatch(r); err != nil {
-		return err
+		return in, err
 	}
-	in := secrets.Bulk{}
 	if in.Call, err = mutation(r, body); err != nil {
-		return err
+		return in, err
 	}
 	goOn, err := continueOnError(o)
 	if err != nil {
-		return err
+		return in, err
 	}
 	in.StopOnError = !goOn
 	list, err := decodeList(o["operations"])
 	if err != nil {
-		return err
+		return in, err
 	}
 	for _, item := range list {
 		op, err := readOp(item)
 		if err != nil {
-			return err
+			return in, err
 		}
 		in.Ops = append(in.Ops, op)
 	}
-	out, err := h.c.Secrets.Bulk(r.Context(), r.Principal, in)
-	if err != nil {
-		return err
-	}
-	return writeBulk(w, out)
+	return in, nil
 }
 
 // continueOnError defaults to true; True and False as text are what some clients send.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	api "github.com/coffer-dev/coffer/api/canonical"
 	"github.com/coffer-dev/coffer/internal/door"
 	"github.com/coffer-dev/coffer/internal/fault"
 	"github.com/coffer-dev/coffer/internal/secret"
@@ -13,27 +14,16 @@ import (
 )
 
 func (h handlers) read(w http.ResponseWriter, r *door.Request) error {
-	in, err := readInput(r)
-	if err != nil {
-		return err
-	}
-	out, err := h.c.Secrets.Read(r.Context(), r.Principal, in)
-	if err != nil {
-		return err
-	}
-	return writeValue(w, r, out)
+	return pass(w, r, readInput, h.c.Secrets.Read, valueFor(r))
 }
 
 func (h handlers) readFile(w http.ResponseWriter, r *door.Request) error {
-	in, err := readInput(r)
-	if err != nil {
-		return err
-	}
-	out, err := h.c.Secrets.ReadFile(r.Context(), r.Principal, in)
-	if err != nil {
-		return err
-	}
-	return writeValue(w, r, out)
+	return pass(w, r, readInput, h.c.Secrets.ReadFile, valueFor(r))
+}
+
+// valueFor answers r, which may know the version already.
+func valueFor(r *door.Request) func(http.ResponseWriter, secrets.Reading) error {
+	return func(w http.ResponseWriter, out secrets.Reading) error { return writeValue(w, r, out) }
 }
 
 func readInput(r *door.Request) (secrets.Query, error) {
@@ -73,18 +63,11 @@ func writeValue(w http.ResponseWriter, r *door.Request, out secrets.Reading) err
 	return nil
 }
 
-// versionWire is one version as the door shows it.
-type versionWire struct {
-	Version      int64  `json:"version"`
-	CreatedTime  string `json:"created_time"`
-	DeletionTime string `json:"deletion_time"`
-	Destroyed    bool   `json:"destroyed"`
-}
-
-func versionsWire(vs []secret.VersionInfo) []versionWire {
-	out := make([]versionWire, 0, len(vs))
+// versionsOf shows the newest version first.
+func versionsOf(vs []secret.VersionInfo) []api.Version {
+	out := make([]api.Version, 0, len(vs))
 	for _, v := range slices.Backward(vs) {
-		w := versionWire{Version: v.Version, CreatedTime: stamp(v.Created), Destroyed: v.Destroyed}
+		w := api.Version{Version: v.Version, CreatedTime: stamp(v.Created), Destroyed: v.Destroyed}
 		if !v.Deleted.IsZero() {
 			w.DeletionTime = stamp(v.Deleted)
 		}
@@ -95,43 +78,29 @@ func versionsWire(vs []secret.VersionInfo) []versionWire {
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-func (h handlers) describe(r *door.Request) (secrets.Described, error) {
-	in, err := readInput(r)
-	if err != nil {
-		return secrets.Described{}, err
-	}
-	return h.c.Secrets.Describe(r.Context(), r.Principal, in)
+func (h handlers) detail(w http.ResponseWriter, r *door.Request) error {
+	return pass(w, r, readInput, h.c.Secrets.Describe, writeDetail)
 }
 
-func (h handlers) detail(w http.ResponseWriter, r *door.Request) error {
-	d, err := h.describe(r)
-	if err != nil {
-		return err
-	}
+func writeDetail(w http.ResponseWriter, d secrets.Described) error {
 	custom := d.Meta.Custom
 	if custom == nil {
 		custom = map[string]string{}
 	}
-	return door.JSON(w, http.StatusOK, struct {
-		URI            string            `json:"uri"`
-		CurrentVersion int64             `json:"current_version"`
-		OldestVersion  int64             `json:"oldest_version"`
-		MaxVersions    int64             `json:"max_versions"`
-		Versions       []versionWire     `json:"versions"`
-		Custom         map[string]string `json:"custom_metadata"`
-	}{d.URI, d.Meta.Current, d.Meta.Oldest, d.Meta.MaxVersions, versionsWire(d.Meta.Versions), custom})
+	return door.JSON(w, http.StatusOK, api.Detail{
+		URI: d.URI, CurrentVersion: d.Meta.Current, OldestVersion: d.Meta.Oldest, MaxVersions: d.Meta.MaxVersions,
+		Versions: versionsOf(d.Meta.Versions), CustomMetadata: custom,
+	})
 }
 
 func (h handlers) versions(w http.ResponseWriter, r *door.Request) error {
-	d, err := h.describe(r)
-	if err != nil {
-		return err
-	}
-	return door.JSON(w, http.StatusOK, struct {
-		URI            string        `json:"uri"`
-		CurrentVersion int64         `json:"current_version"`
-		Versions       []versionWire `json:"versions"`
-	}{d.URI, d.Meta.Current, versionsWire(d.Meta.Versions)})
+	return pass(w, r, readInput, h.c.Secrets.Describe, writeVersionsList)
+}
+
+func writeVersionsList(w http.ResponseWriter, d secrets.Described) error {
+	return door.JSON(w, http.StatusOK, api.VersionsList{
+		URI: d.URI, CurrentVersion: d.Meta.Current, Versions: versionsOf(d.Meta.Versions),
+	})
 }
 
 func (h handlers) keys(w http.ResponseWriter, r *door.Request) error {
@@ -147,7 +116,7 @@ func (h handlers) keys(w http.ResponseWriter, r *door.Request) error {
 	if err != nil {
 		return err
 	}
-	return door.JSON(w, http.StatusOK, map[string]any{"uri": uri, "keys": keys})
+	return door.JSON(w, http.StatusOK, api.Keys{URI: uri, Keys: keys})
 }
 
 func listQuery(r *door.Request) (query, error) {
@@ -202,28 +171,16 @@ func (h handlers) search(w http.ResponseWriter, r *door.Request) error {
 	return writePage(w, page, true)
 }
 
-type itemWire struct {
-	URI     string   `json:"uri"`
-	Path    string   `json:"path"`
-	Key     string   `json:"key,omitempty"`
-	Matched []string `json:"matched,omitempty"`
-	Keys    []string `json:"keys,omitempty"`
-}
-
 func writePage(w http.ResponseWriter, p secrets.Page, matched bool) error {
-	items := make([]itemWire, 0, len(p.Items))
+	items := make([]api.Item, 0, len(p.Items))
 	for _, i := range p.Items {
-		wire := itemWire{URI: i.URI, Path: i.Path, Key: i.Key}
+		wire := api.Item{URI: i.URI, Path: i.Path, Key: i.Key}
 		if matched {
 			wire.Matched, wire.Keys = i.Matched, i.Keys
 		}
 		items = append(items, wire)
 	}
-	return door.JSON(w, http.StatusOK, struct {
-		Items     []itemWire `json:"items"`
-		Total     int        `json:"total"`
-		Offset    int        `json:"offset"`
-		Limit     int        `json:"limit"`
-		Truncated bool       `json:"truncated,omitempty"`
-	}{items, p.Total, p.Offset, p.Limit, p.Truncated})
+	return door.JSON(w, http.StatusOK, api.Page{
+		Items: items, Total: p.Total, Offset: p.Offset, Limit: p.Limit, Truncated: p.Truncated,
+	})
 }

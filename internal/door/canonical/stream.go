@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	api "github.com/coffer-dev/coffer/api/canonical"
 	"github.com/coffer-dev/coffer/internal/activity"
 	"github.com/coffer-dev/coffer/internal/door"
 	"github.com/coffer-dev/coffer/internal/fault"
@@ -130,28 +131,10 @@ func (s *stream) write(text string) error {
 	return nil
 }
 
-// eventWire is the data line of one event.
-type eventWire struct {
-	TS            string `json:"ts"`
-	Event         string `json:"event"`
-	VaultType     string `json:"vault_type"`
-	ResourceRef   string `json:"resource_ref"`
-	SourceRef     string `json:"source_ref,omitempty"`
-	Subject       string `json:"subject"`
-	Purpose       string `json:"purpose"`
-	Effect        string `json:"effect"`
-	DecisionID    string `json:"decision_id"`
-	KVVersion     int64  `json:"kv_version,omitempty"`
-	Success       bool   `json:"success"`
-	Error         string `json:"error,omitempty"`
-	Cached        bool   `json:"cached"`
-	CorrelationID string `json:"correlation_id"`
-}
-
 // Event sends one event.
 func (s *stream) Event(e activity.Event) error {
-	data, err := json.Marshal(eventWire{
-		TS: stamp(e.Time), Event: e.Name, VaultType: e.Backend, ResourceRef: e.ResourceRef, SourceRef: e.SourceRef,
+	data, err := json.Marshal(api.Event{
+		Time: stamp(e.Time), Event: e.Name, VaultType: e.Backend, ResourceRef: e.ResourceRef, SourceRef: e.SourceRef,
 		Subject: e.Subject, Purpose: e.Purpose, Effect: e.Effect, DecisionID: e.DecisionID, KVVersion: e.Version,
 		Success: e.Success, Error: e.Error, Cached: e.Cached, CorrelationID: e.CorrelationID,
 	})

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	api "github.com/coffer-dev/coffer/api/canonical"
 	"github.com/coffer-dev/coffer/internal/door"
 	"github.com/coffer-dev/coffer/internal/fault"
 	"github.com/coffer-dev/coffer/internal/secret"
@@ -62,77 +63,61 @@ func value(o door.Object) (secret.Value, error) {
 }
 
 func (h handlers) put(w http.ResponseWriter, r *door.Request) error {
-	in, err := readWrite(r)
-	if err != nil {
-		return err
-	}
-	out, err := h.c.Secrets.Put(r.Context(), r.Principal, in)
-	if err != nil {
-		return err
-	}
+	return pass(w, r, readWrite, h.c.Secrets.Put, writeWritten)
+}
+
+func writeWritten(w http.ResponseWriter, out secrets.Written) error {
 	replayed(w, out.Replayed)
-	return door.JSON(w, http.StatusOK, struct {
-		Status      string `json:"status"`
-		URI         string `json:"uri"`
-		Version     *int64 `json:"version"`
-		ResourceRef string `json:"resource_ref"`
-	}{"ok", out.URI, orNull(out.Version), out.Ref})
+	return door.JSON(w, http.StatusOK, api.WriteResponse{
+		Status: "ok", URI: out.URI, Version: orNull(out.Version), ResourceRef: out.Ref,
+	})
 }
 
 func (h handlers) rotate(w http.ResponseWriter, r *door.Request) error {
-	in, err := readWrite(r)
-	if err != nil {
-		return err
-	}
-	out, err := h.c.Secrets.Rotate(r.Context(), r.Principal, in)
-	if err != nil {
-		return err
-	}
+	return pass(w, r, readWrite, h.c.Secrets.Rotate, writeRotated)
+}
+
+func writeRotated(w http.ResponseWriter, out secrets.Written) error {
 	replayed(w, out.Replayed)
-	return door.JSON(w, http.StatusOK, struct {
-		Status      string `json:"status"`
-		URI         string `json:"uri"`
-		OldVersion  *int64 `json:"old_version"`
-		NewVersion  *int64 `json:"new_version"`
-		ResourceRef string `json:"resource_ref"`
-	}{"rotated", out.URI, orNull(out.Old), orNull(out.Version), out.Ref})
+	return door.JSON(w, http.StatusOK, api.RotateResponse{
+		Status: "rotated", URI: out.URI, OldVersion: orNull(out.Old), NewVersion: orNull(out.Version), ResourceRef: out.Ref,
+	})
 }
 
 func (h handlers) remove(w http.ResponseWriter, r *door.Request) error {
+	return pass(w, r, readRemoval, h.c.Secrets.Delete, writeDeleted)
+}
+
+func readRemoval(r *door.Request) (in secrets.Removal, err error) {
 	q, err := readQuery(r)
 	if err != nil {
-		return err
+		return in, err
 	}
-	in := secrets.Removal{}
 	if in.Call, err = mutation(r, nil); err != nil {
-		return err
+		return in, err
 	}
 	if in.Match, err = ifMatch(r); err != nil {
-		return err
+		return in, err
 	}
 	if in.URI, err = q.required(); err != nil {
-		return err
+		return in, err
 	}
 	if in.Destroy, err = q.flag("destroy"); err != nil {
-		return err
+		return in, err
 	}
 	var scoped bool
 	if in.FragmentScope, scoped, err = q.one("fragmentScope"); err != nil {
-		return err
+		return in, err
 	}
 	if scoped && in.FragmentScope != "path" {
-		return fault.New(fault.Invalid, "fragmentScope must be path")
+		return in, fault.New(fault.Invalid, "fragmentScope must be path")
 	}
-	out, err := h.c.Secrets.Delete(r.Context(), r.Principal, in)
-	if err != nil {
-		return err
-	}
+	return in, nil
+}
+
+func writeDeleted(w http.ResponseWriter, out secrets.Deleted) error {
 	replayed(w, out.Replayed)
-	return door.JSON(w, http.StatusOK, struct {
-		Status    string `json:"status"`
-		URI       string `json:"uri"`
-		Destroyed bool   `json:"destroyed"`
-	}{"ok", out.URI, out.Destroyed})
+	return door.JSON(w, http.StatusOK, api.DeleteResponse{Status: "ok", URI: out.URI, Destroyed: out.Destroyed})
 }
 
 func (q query) flag(name string) (bool, error) {
@@ -177,91 +162,55 @@ func versionList(o door.Object) ([]int64, error) {
 }
 
 func (h handlers) undelete(w http.ResponseWriter, r *door.Request) error {
-	in, err := readVersions(r)
-	if err != nil {
-		return err
-	}
-	out, err := h.c.Secrets.Undelete(r.Context(), r.Principal, in)
-	if err != nil {
-		return err
-	}
-	return writeVersions(w, out)
+	return pass(w, r, readVersions, h.c.Secrets.Undelete, writeVersions)
 }
 
 func (h handlers) destroyVersions(w http.ResponseWriter, r *door.Request) error {
-	in, err := readVersions(r)
-	if err != nil {
-		return err
-	}
-	out, err := h.c.Secrets.DestroyVersions(r.Context(), r.Principal, in)
-	if err != nil {
-		return err
-	}
-	return writeVersions(w, out)
+	return pass(w, r, readVersions, h.c.Secrets.DestroyVersions, writeVersions)
 }
 
 func writeVersions(w http.ResponseWriter, out secrets.Versioned) error {
 	replayed(w, out.Replayed)
-	return door.JSON(w, http.StatusOK, struct {
-		Status   string  `json:"status"`
-		URI      string  `json:"uri"`
-		Versions []int64 `json:"versions"`
-		Ignored  []int64 `json:"ignored"`
-	}{"ok", out.URI, out.Versions, out.Ignored})
+	return door.JSON(w, http.StatusOK, api.VersionsResponse{
+		Status: "ok", URI: out.URI, Versions: out.Versions, Ignored: out.Ignored,
+	})
 }
 
 func (h handlers) owner(w http.ResponseWriter, r *door.Request) error {
+	return pass(w, r, readOwnership, h.c.Secrets.SetOwner, writeOwned)
+}
+
+func readOwnership(r *door.Request) (in secrets.Ownership, err error) {
 	o, body, err := door.ReadObject(r.Request, bodyLimit)
 	if err != nil {
-		return err
+		return in, err
 	}
 	if err := noMatch(r); err != nil {
-		return err
+		return in, err
 	}
-	in := secrets.Ownership{}
 	if in.Call, err = mutation(r, body); err != nil {
-		return err
+		return in, err
 	}
 	if in.URI, err = requiredText(o, "uri"); err != nil {
-		return err
+		return in, err
 	}
 	if in.Owner, _, err = o.Text("owner"); err != nil {
-		return fault.Coded(fault.Invalid, "INVALID_OWNER", "owner must be text")
+		return in, fault.Coded(fault.Invalid, "INVALID_OWNER", "owner must be text")
 	}
-	out, err := h.c.Secrets.SetOwner(r.Context(), r.Principal, in)
-	if err != nil {
-		return err
-	}
+	return in, nil
+}
+
+func writeOwned(w http.ResponseWriter, out secrets.Owned) error {
 	replayed(w, out.Replayed)
-	return door.JSON(w, http.StatusOK, struct {
-		URI    string            `json:"uri"`
-		Owner  string            `json:"owner"`
-		Custom map[string]string `json:"custom_metadata"`
-	}{out.URI, out.Owner, out.Custom})
+	return door.JSON(w, http.StatusOK, api.OwnerResponse{URI: out.URI, Owner: out.Owner, CustomMetadata: out.Custom})
 }
 
 func (h handlers) copy(w http.ResponseWriter, r *door.Request) error {
-	in, err := readTransfer(r)
-	if err != nil {
-		return err
-	}
-	out, err := h.c.Secrets.Copy(r.Context(), r.Principal, in)
-	if err != nil {
-		return err
-	}
-	return writeTransfer(w, out)
+	return pass(w, r, readTransfer, h.c.Secrets.Copy, writeTransfer)
 }
 
 func (h handlers) move(w http.ResponseWriter, r *door.Request) error {
-	in, err := readTransfer(r)
-	if err != nil {
-		return err
-	}
-	out, err := h.c.Secrets.Move(r.Context(), r.Principal, in)
-	if err != nil {
-		return err
-	}
-	return writeTransfer(w, out)
+	return pass(w, r, readTransfer, h.c.Secrets.Move, writeTransfer)
 }
 
 func readTransfer(r *door.Request) (in secrets.Transfer, err error) {
@@ -287,12 +236,9 @@ func readTransfer(r *door.Request) (in secrets.Transfer, err error) {
 
 func writeTransfer(w http.ResponseWriter, out secrets.Transferred) error {
 	replayed(w, out.Replayed)
-	return door.JSON(w, http.StatusOK, struct {
-		Status  string `json:"status"`
-		From    string `json:"fromUri"`
-		To      string `json:"toUri"`
-		Version *int64 `json:"version"`
-	}{"ok", out.From, out.To, orNull(out.Version)})
+	return door.JSON(w, http.StatusOK, api.TransferResponse{
+		Status: "ok", FromURI: out.From, ToURI: out.To, Version: orNull(out.Version),
+	})
 }
 
 // decodeList reads a list of objects.
