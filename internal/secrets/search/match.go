@@ -38,6 +38,8 @@ func (l *look) matchFragments(ctx context.Context, t guard.Target, item *Item) e
 	switch fault.KindOf(err) {
 	case fault.NotFound, fault.VersionNotFound, fault.Deleted, fault.Destroyed:
 		return nil
+	case fault.Corrupt:
+		return nil // whoever read it raised the alarm; the others are found all the same
 	}
 	if err != nil {
 		return err
