@@ -14,14 +14,8 @@ func (h handlers) bulk(w http.ResponseWriter, r *door.Request) error {
 }
 
 func readBulk(r *door.Request) (in secrets.Bulk, err error) {
-	o, body, err := door.ReadObject(r.Request, bulkLimit)
+	o, err := unconditional(r, &in.Call, bulkLimit)
 	if err != nil {
-		return in, err
-	}
-	if err := noMatch(r); err != nil {
-		return in, err
-	}
-	if in.Call, err = mutation(r, body); err != nil {
 		return in, err
 	}
 	goOn, err := continueOnError(o)

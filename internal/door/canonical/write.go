@@ -27,15 +27,35 @@ func orNull(n int64) *int64 {
 	return &n
 }
 
-func readWrite(r *door.Request) (in secrets.Write, err error) {
+// conditional reads the body and headers of a mutation that If-Match may bind.
+func conditional(r *door.Request, c *secrets.Call, m *secrets.Match) (door.Object, error) {
 	o, body, err := door.ReadObject(r.Request, bodyLimit)
 	if err != nil {
-		return in, err
+		return nil, err
 	}
-	if in.Call, err = mutation(r, body); err != nil {
-		return in, err
+	if *c, err = mutation(r, body); err != nil {
+		return nil, err
 	}
-	if in.Match, err = ifMatch(r); err != nil {
+	*m, err = ifMatch(r)
+	return o, err
+}
+
+// unconditional reads the body and headers of a mutation that refuses If-Match.
+func unconditional(r *door.Request, c *secrets.Call, limit int64) (door.Object, error) {
+	o, body, err := door.ReadObject(r.Request, limit)
+	if err != nil {
+		return nil, err
+	}
+	if err := noMatch(r); err != nil {
+		return nil, err
+	}
+	*c, err = mutation(r, body)
+	return o, err
+}
+
+func readWrite(r *door.Request) (in secrets.Write, err error) {
+	o, err := conditional(r, &in.Call, &in.Match)
+	if err != nil {
 		return in, err
 	}
 	if in.URI, err = requiredText(o, "uri"); err != nil {
@@ -135,14 +155,8 @@ func (q query) flag(name string) (bool, error) {
 }
 
 func readVersions(r *door.Request) (in secrets.Versions, err error) {
-	o, body, err := door.ReadObject(r.Request, bodyLimit)
+	o, err := unconditional(r, &in.Call, bodyLimit)
 	if err != nil {
-		return in, err
-	}
-	if err := noMatch(r); err != nil {
-		return in, err
-	}
-	if in.Call, err = mutation(r, body); err != nil {
 		return in, err
 	}
 	if in.URI, err = requiredText(o, "uri"); err != nil {
@@ -181,14 +195,8 @@ func (h handlers) owner(w http.ResponseWriter, r *door.Request) error {
 }
 
 func readOwnership(r *door.Request) (in secrets.Ownership, err error) {
-	o, body, err := door.ReadObject(r.Request, bodyLimit)
+	o, err := unconditional(r, &in.Call, bodyLimit)
 	if err != nil {
-		return in, err
-	}
-	if err := noMatch(r); err != nil {
-		return in, err
-	}
-	if in.Call, err = mutation(r, body); err != nil {
 		return in, err
 	}
 	if in.URI, err = requiredText(o, "uri"); err != nil {
@@ -214,14 +222,8 @@ func (h handlers) move(w http.ResponseWriter, r *door.Request) error {
 }
 
 func readTransfer(r *door.Request) (in secrets.Transfer, err error) {
-	o, body, err := door.ReadObject(r.Request, bodyLimit)
+	o, err := conditional(r, &in.Call, &in.Match)
 	if err != nil {
-		return in, err
-	}
-	if in.Call, err = mutation(r, body); err != nil {
-		return in, err
-	}
-	if in.Match, err = ifMatch(r); err != nil {
 		return in, err
 	}
 	if in.From, err = requiredText(o, "fromUri"); err != nil {
