@@ -71,18 +71,10 @@ func (d *Daemon) server(name string, p config.Provider) (*vault.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	d.background(context.Background(), "back end "+name, func(ctx context.Context) {
 		if err := s.Run(ctx); err != nil && ctx.Err() == nil {
 			d.log.Error("token renewal ended", "backend", name, "error", err)
 		}
-	}()
-	d.onStop("back end "+name, func(context.Context) error {
-		cancel()
-		<-done
-		return nil
 	})
 	return s, nil
 }

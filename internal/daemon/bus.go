@@ -36,21 +36,7 @@ func (d *Daemon) startBus(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		b.Run(run)
-	}()
-	d.onStop("bus", func(ctx context.Context) error {
-		cancel()
-		select {
-		case <-done:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	})
+	d.background(ctx, "bus", b.Run)
 	return nil
 }
 

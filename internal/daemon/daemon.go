@@ -165,23 +165,33 @@ func (d *Daemon) onStop(name string, do func(context.Context) error) {
 	d.stops = append(d.stops, stop{name, do})
 }
 
+// background runs a part that ends with its context: when the daemon stops, and not
+// with ctx. The stop waits for it.
+func (d *Daemon) background(ctx context.Context, name string, run func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		run(ctx)
+	}()
+	d.onStop(name, func(ctx context.Context) error {
+		cancel()
+		select {
+		case <-done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+}
+
 // openDoors serves as soon as the store can: at once, or when it is unsealed.
 func (d *Daemon) openDoors(ctx context.Context) error {
 	err := d.buildDoors(ctx)
 	if err == nil || !errors.Is(err, fault.Unavailable) {
 		return err
 	}
-	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		d.retryDoors(run)
-	}()
-	d.onStop("waiting for the store", func(context.Context) error {
-		cancel()
-		<-done
-		return nil
-	})
+	d.background(ctx, "waiting for the store", d.retryDoors)
 	return nil
 }
 

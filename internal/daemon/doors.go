@@ -142,10 +142,7 @@ func (d *Daemon) secretsService(ctx context.Context, groups *tenants.Service, re
 
 // every runs a chore at a pace until the daemon stops.
 func (d *Daemon) every(name string, pace time.Duration, do func(context.Context) error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	d.background(context.Background(), name, func(ctx context.Context) {
 		tick := time.NewTicker(pace)
 		defer tick.Stop()
 		for {
@@ -158,11 +155,6 @@ func (d *Daemon) every(name string, pace time.Duration, do func(context.Context)
 				}
 			}
 		}
-	}()
-	d.onStop(name, func(context.Context) error {
-		cancel()
-		<-done
-		return nil
 	})
 }
 
