@@ -21,7 +21,7 @@ run: build ## build and run coffer dev
 	bin/coffer dev
 
 test: ## run the whole suite
-	$(GO) test -timeout $(TIMEOUT) ./...
+	$(GO) test -json -timeout $(TIMEOUT) ./... | $(GO) run ./test/report
 
 verify: ## generate, tidy, format, vet, lint, architecture; then no difference
 	$(GO) generate ./...
