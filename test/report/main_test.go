@@ -14,6 +14,8 @@ func TestReport(t *testing.T) {
 {"Action":"output","Package":"p","Test":"TestB","Output":"    b_test.go:3: no peer here\n"}
 {"Action":"output","Package":"p","Test":"TestB","Output":"--- SKIP: TestB (0.00s)\n"}
 {"Action":"skip","Package":"p","Test":"TestB"}
+{"Action":"output","Package":"p","Test":"TestB/x","Output":"    b_test.go:5: does not apply: no versions\n"}
+{"Action":"skip","Package":"p","Test":"TestB/x"}
 {"Action":"pass","Package":"p","Elapsed":1.25}
 `
 	const bad = `{"Action":"output","Package":"q","Test":"TestC","Output":"    c_test.go:9: wrong\n"}
@@ -27,8 +29,8 @@ func TestReport(t *testing.T) {
 		want []string
 		not  string
 	}{
-		"green":   {good, 0, []string{"ok   p 1.2s", "SKIP p TestB: b_test.go:3: no peer here", "1 passed, 0 failed, 1 skipped\n"}, "noise"},
-		"red":     {good + bad, 1, []string{"c_test.go:9: wrong", "exit status 1", "FAIL q 2.0s", "1 passed, 1 failed, 1 skipped\n"}, "noise"},
+		"green":   {good, 0, []string{"ok   p 1.2s (1 cases do not apply)\n", "SKIP p TestB: b_test.go:3: no peer here", "1 passed, 0 failed, 2 skipped\n"}, "noise"},
+		"red":     {good + bad, 1, []string{"c_test.go:9: wrong", "exit status 1", "FAIL q 2.0s", "1 passed, 1 failed, 2 skipped\n"}, "noise"},
 		"build":   {`{"ImportPath":"r","Action":"build-output","Output":"r.go:1: syntax\n"}` + "\n" + `{"Action":"fail","Package":"r"}` + "\n", 1, []string{"r.go:1: syntax", "FAIL r"}, "ok"},
 		"nothing": {"go: no packages\n", 1, []string{"go: no packages", "0 passed, 0 failed, 0 skipped\n"}, "ok"},
 		"cut off": {strings.TrimSuffix(good, "\n"), 0, []string{"ok   p"}, "noise"},
