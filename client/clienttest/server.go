@@ -1,10 +1,8 @@
 package clienttest
 
 import (
-	"bytes"
 	"context"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +10,7 @@ import (
 	"github.com/coffer-dev/coffer/internal/config"
 	"github.com/coffer-dev/coffer/internal/daemon"
 	"github.com/coffer-dev/coffer/internal/identity/devissuer"
+	"github.com/coffer-dev/coffer/internal/telemetry/logtest"
 )
 
 // startTime bounds the wait for readiness; a loaded machine needs a second or two.
@@ -45,7 +44,7 @@ func Start(t testing.TB, environment ...string) *Server {
 	if err != nil {
 		t.Fatalf("configure Coffer: %v", err)
 	}
-	log := &lockedBuffer{}
+	log := &logtest.Log{}
 	d, err := daemon.Start(t.Context(), daemon.Options{Config: cfg, Log: log})
 	if err != nil {
 		t.Fatalf("start Coffer: %v", err)
@@ -112,24 +111,4 @@ func (s *Server) Client(c Caller) *client.Client {
 		s.t.Fatalf("make a client: %v", err)
 	}
 	return out
-}
-
-// lockedBuffer takes the log lines of many goroutines.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-// Write appends one line.
-func (b *lockedBuffer) Write(line []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(line)
-}
-
-// String gives what was written so far.
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/coffer-dev/coffer/internal/audit"
 	"github.com/coffer-dev/coffer/internal/audit/audittest"
 	"github.com/coffer-dev/coffer/internal/bus"
+	"github.com/coffer-dev/coffer/internal/telemetry/logtest"
 )
 
 // sink opens a real audit file and points the bus at it.
@@ -144,7 +145,7 @@ func TestALostAuditFileIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	want = append(want, keep(t, f, 3, 6)...)
-	out := &lines{}
+	out := &logtest.Log{}
 	c.Log = slog.New(slog.NewJSONHandler(out, nil))
 	var gaps atomic.Int64
 	c.Observe.Gap = func(string) { gaps.Add(1) }

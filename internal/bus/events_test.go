@@ -15,6 +15,7 @@ import (
 	"github.com/coffer-dev/coffer/internal/event"
 	"github.com/coffer-dev/coffer/internal/fault"
 	"github.com/coffer-dev/coffer/internal/ledger/ledgertest"
+	"github.com/coffer-dev/coffer/internal/telemetry/logtest"
 )
 
 func TestEventsArriveInLogOrderAsTheStreamShowsThem(t *testing.T) {
@@ -125,7 +126,7 @@ func TestABrokerThatIsNotThereYetIsReported(t *testing.T) {
 	c := config(t, away.Addr())
 	var failed atomic.Int64
 	c.Observe.Failed = func(string) { failed.Add(1) }
-	out := &lines{}
+	out := &logtest.Log{}
 	c.Log = slog.New(slog.NewJSONHandler(out, nil))
 	mirror, stop := run(t, c)
 	if err := mirror.Ready(); !errors.Is(err, fault.Unavailable) {
@@ -161,7 +162,7 @@ func TestAGapIsTold(t *testing.T) {
 	c.Events = scripted{page: event.Page{Lost: 4000, List: []event.Entry{{Sequence: 4001, Body: []byte(`{"event":"SECRET_READ","topic":"kv"}`)}}}}
 	gaps := make(chan string, 10)
 	c.Observe.Gap = func(topic string) { gaps <- topic }
-	out := &lines{}
+	out := &logtest.Log{}
 	c.Log = slog.New(slog.NewJSONHandler(out, nil))
 	run(t, c)
 	got := read(t, b.Addr(), "crud.secrets").next(2)
@@ -184,7 +185,7 @@ func TestC53OnlyWhatTheStreamShowsIsTold(t *testing.T) {
 	b := broker(t, "127.0.0.1:0", t.TempDir())
 	c := config(t, b.Addr())
 	c.Events = l
-	out := &lines{}
+	out := &logtest.Log{}
 	c.Log = slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	tell(t, l, event.Event{Topic: "tenants", Name: "TENANT_CREATED", New: []byte(`{"x":"` + canary + `"}`)})
 	ours := tell(t, l, event.Event{Topic: event.TopicKV, Name: event.SecretRead, Old: []byte(`"` + canary + `"`), New: []byte(`"` + canary + `"`)})
@@ -201,7 +202,7 @@ func TestOfTwoReplicasOneStandsByAndTakesOver(t *testing.T) {
 	b := broker(t, "127.0.0.1:0", t.TempDir())
 	c := config(t, b.Addr())
 	c.Events = l
-	out := &lines{}
+	out := &logtest.Log{}
 	c.Log = slog.New(slog.NewJSONHandler(out, nil))
 	_, stop := run(t, c)
 	other := c

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 	"github.com/coffer-dev/coffer/internal/fault"
 	"github.com/coffer-dev/coffer/internal/identity/devissuer"
 	"github.com/coffer-dev/coffer/internal/ledger/ledgertest"
+	"github.com/coffer-dev/coffer/internal/telemetry/logtest"
 )
 
 func TestCursorsCompareBeforeTheyAreMoved(t *testing.T) {
@@ -50,24 +50,6 @@ func TestCursorsCompareBeforeTheyAreMoved(t *testing.T) {
 	if _, mark, err := other.Load(ctx, "x"); err != nil || mark != 0 {
 		t.Errorf("another tenant reads mark %d, %v", mark, err)
 	}
-}
-
-// output collects log lines.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
 }
 
 func startDev(t *testing.T, dir, kafka string, log io.Writer) (*Daemon, error) {
@@ -151,7 +133,7 @@ func TestC53WhatIsMirroredHoldsNoValueAndSurvivesARestart(t *testing.T) {
 	l := free(t)
 	kafka := l.Addr().String()
 	_ = l.Close() // only its address was wanted
-	log := &output{}
+	log := &logtest.Log{}
 	for round := 1; round <= 2; round++ {
 		d, err := startDev(t, dir, kafka, log)
 		if err != nil {

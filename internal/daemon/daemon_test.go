@@ -12,31 +12,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/coffer-dev/coffer/internal/config"
 	"github.com/coffer-dev/coffer/internal/daemon"
+	"github.com/coffer-dev/coffer/internal/telemetry/logtest"
 )
-
-// lines is a log that several goroutines write.
-type lines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
 
 // place is a short directory: the name of a socket may not be long.
 func place(t *testing.T) string {
@@ -68,12 +50,12 @@ func load(t *testing.T, dir string, file string) *config.Config {
 
 type running struct {
 	*daemon.Daemon
-	log *lines
+	log *logtest.Log
 }
 
 func start(t *testing.T, c *config.Config) running {
 	t.Helper()
-	r := running{log: &lines{}}
+	r := running{log: &logtest.Log{}}
 	var err error
 	if r.Daemon, err = daemon.Start(t.Context(), daemon.Options{Config: c, Log: r.log}); err != nil {
 		t.Fatal(err)
@@ -156,12 +138,12 @@ func TestStartThatFails(t *testing.T) {
 	defer func() { _ = taken.Close() }()
 	c := load(t, dir, "")
 	c.Listen = taken.Addr().String()
-	if d, err := daemon.Start(t.Context(), daemon.Options{Config: c, Log: &lines{}}); err == nil || d != nil {
+	if d, err := daemon.Start(t.Context(), daemon.Options{Config: c, Log: &logtest.Log{}}); err == nil || d != nil {
 		t.Fatalf("%v %v", d, err)
 	}
 	c = load(t, dir, "")
 	c.Log.Level = "loud"
-	if d, err := daemon.Start(t.Context(), daemon.Options{Config: c, Log: &lines{}}); err == nil || d != nil {
+	if d, err := daemon.Start(t.Context(), daemon.Options{Config: c, Log: &logtest.Log{}}); err == nil || d != nil {
 		t.Fatalf("%v %v", d, err)
 	}
 	d := start(t, load(t, dir, ""))

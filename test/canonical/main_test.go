@@ -1,7 +1,6 @@
 package canonical
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -14,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/coffer-dev/coffer/internal/telemetry/logtest"
 )
 
 // suite is what all cases share: the program, and one server with authentication off.
@@ -70,29 +71,11 @@ type server struct {
 	args     []string
 	env      []string
 	cmd      *exec.Cmd
-	out, log *locked
+	out, log *logtest.Log
 	done     chan struct{}
 	exit     error
 	tokens   []string // that must appear in no file
 	mu       sync.Mutex
-}
-
-// locked is a buffer that a process writes and a test reads.
-type locked struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *locked) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *locked) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }
 
 // dev is the shared server: coffer dev as it comes, authentication off.
@@ -179,7 +162,7 @@ func (s *server) launch(t testing.TB) {
 	s.cmd = exec.CommandContext(context.Background(), the.binary, s.args...)
 	s.cmd.Env, s.cmd.Dir = s.env, the.dir
 	if s.out == nil {
-		s.out, s.log = &locked{}, &locked{}
+		s.out, s.log = &logtest.Log{}, &logtest.Log{}
 	}
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.log
 	if err := s.cmd.Start(); err != nil {

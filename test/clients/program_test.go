@@ -1,7 +1,6 @@
 package clients
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"net"
@@ -9,34 +8,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/coffer-dev/coffer/internal/telemetry/logtest"
 )
 
 // program is one running "coffer dev".
 type program struct {
 	url, dir string
-	log      *locked
-}
-
-// locked is a buffer that a process writes and a test reads.
-type locked struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *locked) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *locked) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
+	log      *logtest.Log
 }
 
 // dev starts the program, authentication on, for the time of the test.
@@ -47,7 +29,7 @@ func dev(t *testing.T) *program {
 		t.Fatal(err)
 	}
 	listen, work := freePort(t), t.TempDir()
-	p := &program{url: "http://" + listen, dir: filepath.Join(work, "data"), log: &locked{}}
+	p := &program{url: "http://" + listen, dir: filepath.Join(work, "data"), log: &logtest.Log{}}
 	cmd := exec.CommandContext(context.Background(), binary, "dev", "--listen", listen, "--data-dir", p.dir, "--kafka", "off")
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = append(plainEnv(), "SECRETS_API_REQUIRE_AUTH=true"), work, p.log, p.log
 	if err := cmd.Start(); err != nil {
