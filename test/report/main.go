@@ -56,7 +56,7 @@ type run struct {
 	out      io.Writer
 	said     map[string]*strings.Builder // by package and test, until its end
 	count    map[string]int              // tests by how they ended
-	idle     map[string]int // cases of a conformance suite that a package is not meant for
+	idle     map[string]int              // cases of a conformance suite that a package is not meant for
 	packages int
 	broken   bool // a package failed
 }
