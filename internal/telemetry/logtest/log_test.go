@@ -15,7 +15,9 @@ func TestNoLineIsTornOrLost(t *testing.T) {
 	for n := range 8 {
 		writers.Go(func() {
 			for range 100 {
-				fmt.Fprintf(&log, "line of %d\n", n)
+				if _, err := fmt.Fprintf(&log, "line of %d\n", n); err != nil {
+					t.Error(err)
+				}
 				_ = log.String()
 			}
 		})
