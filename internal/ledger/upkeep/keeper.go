@@ -87,20 +87,23 @@ func (k *Keeper) MakeRoom(ctx context.Context) error {
 	if u.Used < u.Quota {
 		return nil
 	}
-	return k.defragment(ctx)
+	return k.defragment(ctx, u)
 }
 
-// defragment works when something was compacted since the last time: what etcd tells
-// of pages in use is not true of the last ones freed, so it cannot say whether it
-// would help. Service waits meanwhile: at most a twentieth of the time goes into it.
-func (k *Keeper) defragment(ctx context.Context) error {
-	if done := k.done.Load(); done == k.defragged || time.Now().Before(k.rested) {
+// defragment works when much of the file is free, or when something was compacted
+// since the last time: etcd still counts the last pages that were freed as in use. It
+// must not wait for a compaction alone, for a database that refuses every write has
+// nothing new to compact. Service waits meanwhile, so at most a sixth of the time
+// goes into it; writes are refused anyway until it has helped.
+func (k *Keeper) defragment(ctx context.Context, u etcdnode.Usage) error {
+	helps := u.InUse < u.Used*3/4 || k.done.Load() != k.defragged
+	if !helps || time.Now().Before(k.rested) {
 		return nil
 	}
 	k.defragged = k.done.Load()
 	began := time.Now()
 	err := k.c.Node.Defragment(ctx)
-	k.rested = time.Now().Add(20 * max(time.Since(began), 100*time.Millisecond))
+	k.rested = time.Now().Add(5 * max(time.Since(began), 100*time.Millisecond))
 	return err
 }
 
