@@ -51,8 +51,12 @@ func (t *Teller) Tell(e Event) {
 	}
 }
 
-// Close appends what is queued, until that fails: a store that is gone holds up no stop.
+// Close appends what is queued, until that fails: a store that is gone holds up no
+// stop. A nil Teller has nothing to tell.
 func (t *Teller) Close() {
+	if t == nil {
+		return
+	}
 	t.mu.Lock()
 	if !t.closed {
 		t.closed = true

@@ -1,9 +1,6 @@
 package ledger
 
 import (
-	"errors"
-
-	"github.com/coffer-dev/coffer/internal/fault"
 	"github.com/coffer-dev/coffer/internal/ledger/etcdnode"
 )
 
@@ -12,8 +9,3 @@ const CodeFull = etcdnode.CodeFull
 
 // CodeSealed marks an Unavailable fault: no key encryption key opens the keyring.
 const CodeSealed = "SEALED"
-
-// IsFull says whether err means that the store takes no more writes for want of room.
-func IsFull(err error) bool {
-	return errors.Is(err, fault.Unavailable) && fault.CodeOf(err) == CodeFull
-}

@@ -2,8 +2,11 @@ package ledger
 
 import (
 	"context"
+	"errors"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/coffer-dev/coffer/internal/fault"
 )
 
 // OpenWith is Open with something between the ledger and etcd.
@@ -30,3 +33,8 @@ const Settle = settle
 
 // CountSeals says that so many seals were made elsewhere and are not yet stored.
 func (l *Ledger) CountSeals() int64 { return l.unsaved.Load() }
+
+// IsFull says whether err means that the store takes no more writes for want of room.
+func IsFull(err error) bool {
+	return errors.Is(err, fault.Unavailable) && fault.CodeOf(err) == CodeFull
+}

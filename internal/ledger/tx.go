@@ -37,9 +37,6 @@ func (l *Ledger) begin(id string, st *state) *Tx {
 	}
 }
 
-// ID is the mutation id: stable over the repetitions of one transaction.
-func (t *Tx) ID() string { return t.id }
-
 // Get reads one record: what this transaction wrote, else the snapshot.
 func (t *Tx) Get(ctx context.Context, k Key) (Record, bool, error) {
 	text := k.Text()

@@ -1,6 +1,7 @@
 package secrets
 
 import (
+	"cmp"
 	"log/slog"
 	"sync"
 	"time"
@@ -65,10 +66,8 @@ type Service struct {
 
 // New makes the service. Close it to flush what it still has to tell.
 func New(c Config) *Service {
-	setDefault(&c.ReadPurpose, policy.Read)
-	setDefault(&c.ValuePurpose, policy.Execute)
-	setDefault(&c.CopyPurpose, policy.Read)
-	setDefault(&c.PageLimit, 100)
+	c.ReadPurpose, c.CopyPurpose = cmp.Or(c.ReadPurpose, policy.Read), cmp.Or(c.CopyPurpose, policy.Read)
+	c.ValuePurpose, c.PageLimit = cmp.Or(c.ValuePurpose, policy.Execute), cmp.Or(c.PageLimit, 100)
 	c.Guard.Code, c.Guard.Attributes = codes.Of, attributes
 	s := &Service{c: c, guard: guard.New(c.Guard), once: c.Once}
 	if c.TellReads {
@@ -88,15 +87,4 @@ func (s *Service) takeTurn(b secret.Backend) (done func()) {
 }
 
 // Close tells the reads that are still queued.
-func (s *Service) Close() {
-	if s.reads != nil {
-		s.reads.Close()
-	}
-}
-
-func setDefault[T comparable](v *T, d T) {
-	var zero T
-	if *v == zero {
-		*v = d
-	}
-}
+func (s *Service) Close() { s.reads.Close() }
