@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"sync/atomic"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -52,23 +53,26 @@ func (l *Ledger) RotateDataKey(ctx context.Context) (uint32, error) {
 }
 
 // Retire withdraws a data key that no record is under; earlier it is refused
-// (Conflict). The check holds at the commit, because every commit seals under the
-// ring of its epoch.
+// (Conflict). One look is enough: since the rotation that ended the key's turn, no
+// commit under its ring could happen any more, so its records only get fewer.
 func (l *Ledger) Retire(ctx context.Context, id uint32) error {
-	_, err := l.changeRing(ctx, func(r *seal.Keyring) (*seal.Keyring, error) {
-		next, err := r.Retire(id)
-		if err != nil {
-			return nil, err
+	st, err := l.refresh(ctx, 0)
+	if err != nil {
+		return err
+	}
+	if _, err := st.ring.Retire(id); err != nil {
+		return err
+	}
+	err = l.scan(ctx, func(kvs []scanned) error {
+		if slices.ContainsFunc(kvs, func(r scanned) bool { return r.dataKey == id }) {
+			return fault.New(fault.Conflict, "data key %d still seals records", id)
 		}
-		return next, l.scan(ctx, func(kvs []scanned) error {
-			for _, rec := range kvs {
-				if rec.dataKey == id {
-					return fault.New(fault.Conflict, "data key %d still seals records", id)
-				}
-			}
-			return nil
-		})
+		return nil
 	})
+	if err != nil {
+		return err
+	}
+	_, err = l.changeRing(ctx, func(r *seal.Keyring) (*seal.Keyring, error) { return r.Retire(id) })
 	return err
 }
 

@@ -101,6 +101,11 @@ func (r *run) endPackage(e event, key string) {
 	switch e.Action {
 	case "fail":
 		r.broken = true
+		for of, said := range r.said { // of tests that never ended too
+			if strings.HasPrefix(of, e.Package+"\x00") && of != key {
+				r.print(said.String())
+			}
+		}
 		r.print(r.text(key))
 		r.print(fmt.Sprintf("FAIL %s %.1fs\n", e.Package, e.Elapsed))
 	case "pass":
